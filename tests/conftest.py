@@ -1,0 +1,49 @@
+"""Shared fixtures: where real data lie, and a network that is closed but for this machine."""
+
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _folder(variable: str, default: Path, what: str) -> Path:
+    folder = Path(os.environ.get(variable, default))
+    if not folder.is_dir():
+        pytest.skip(f"{what} not found at {folder}; set {variable} to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    return _folder("SECO_LAB_REAL_DATA", SHARED / "data", "real satellite data")
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    return _folder("SECO_LAB_REFERENCE", SHARED / "reference", "reference numbers of the official code")
+
+
+@pytest.fixture(autouse=True)
+def _closed_network(monkeypatch):
+    """Any attempt to leave the machine fails the test that makes it."""
+    connect = socket.socket.connect
+
+    def guarded(self, address, *args):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"tests must not use the network, tried {address}")
+        return connect(self, address, *args)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _disturbed_chance(request):
+    """Global generators differ from test to test, so that code that leans on them is found out."""
+    seed = abs(hash(request.node.nodeid)) % 2**31
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
