@@ -1,4 +1,4 @@
-"""pyproject.toml, environment.yml and constraints.txt speak of the same dependencies, and the wheel is whole."""
+"""pyproject.toml, environment.yml and constraints.txt agree, and the wheel is whole."""
 
 import re
 import subprocess
@@ -79,12 +79,9 @@ def test_wheel_carries_its_assets_and_imports_elsewhere(tmp_path):
     for folder, pattern in (("assets", "*"), ("viz", "*.js")):
         for path in (ROOT / "seco_lab" / folder).glob(pattern):
             assert f"seco_lab/{folder}/{path.name}" in names
-    code = "import seco_lab, seco_lab.places, seco_lab.viz; print(seco_lab.__file__)"
-    run = subprocess.run(
-        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); {code}"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r});"
+        "import seco_lab, seco_lab.places, seco_lab.viz; print(seco_lab.__file__)"
     )
-    assert str(tmp_path) in run.stdout
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert str(tmp_path) in run.stdout, run.stderr

@@ -1,4 +1,4 @@
-"""Data flows one way: a module imports only from layers below it, and heavy libraries stay where they belong."""
+"""A module imports only from layers below it, and heavy libraries stay where they belong."""
 
 import ast
 import subprocess
@@ -99,9 +99,7 @@ def test_imports_point_downwards(path):
     ],
 )
 def test_planted_violation_is_caught(part, line, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "tests.test_layers.PACKAGE" if __name__ == "tests.test_layers" else f"{__name__}.PACKAGE", tmp_path
-    )
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     path = tmp_path / part
     path.parent.mkdir(exist_ok=True)
     path.write_text(line)

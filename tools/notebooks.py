@@ -1,9 +1,9 @@
 """Build the notebooks from their percent scripts, or check that they are fresh.
 
-``notebooks/src/NN_topic.py`` is what people edit. Two notebooks come of it: ``notebooks/NN_topic.ipynb``, in which
-everything between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is left for the reader to write, and
-``notebooks/solutions/NN_topic.ipynb``, which is whole. Neither holds outputs; cell ids depend on the position alone,
-so that building twice gives the same bytes.
+``notebooks/src/NN_topic.py`` is what people edit. Two notebooks come of it: ``notebooks/NN_topic.ipynb``, in
+which everything between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is left for the reader to write, and
+``notebooks/solutions/NN_topic.ipynb``, which is whole. Neither holds outputs; cell ids depend on the position
+alone, so that building twice gives the same bytes.
 """
 
 from __future__ import annotations
