@@ -1,0 +1,223 @@
+"""The command ``seco-lab``: a thin layer over the library, for scripts and clusters."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from seco_lab import __version__
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(BAD_INPUT)
+
+
+def _command(commands: Any, name: str, function: str, summary: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON object on the last line")
+    parser.set_defaults(function=function)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = _command(
+        commands,
+        "demo",
+        "demo:run_demo",
+        "the whole path, offline, on the simulated world",
+        "seco-lab demo --out data/work/demo",
+    )
+    demo.add_argument("--out", default="data/work/demo", help="folder for all results")
+    demo.add_argument("--places", type=int, default=600, help="how many places (600)")
+    demo.add_argument("--minutes", type=float, default=4.0, help="how long to train (4)")
+    demo.add_argument("--seed", type=int, default=0)
+
+
+def _add_data(commands: Any) -> None:
+    plan = _command(
+        commands,
+        "plan",
+        "commands.gathering:plan",
+        "draw places on Earth",
+        "seco-lab plan --places 1000 --std-km 50 --out places.parquet",
+    )
+    plan.add_argument("--places", type=int, required=True, metavar="N")
+    plan.add_argument(
+        "--sampler",
+        default="cities",
+        help="cities, population, land, continents, grid or a file of points/polygons",
+    )
+    plan.add_argument("--std-km", type=float, default=50.0, help="spread around a city in km (50)")
+    plan.add_argument("--seed", type=int, default=0)
+    plan.add_argument("--out", required=True, metavar="PARQUET")
+
+    gather = _command(
+        commands,
+        "gather",
+        "commands.gathering:gather",
+        "fetch the seasons of each place into a cube",
+        "seco-lab gather places.parquet --source simulated --out cube.zarr",
+    )
+    gather.add_argument("places", metavar="PLACES", help="a plan, or - to convert a folder given by --source")
+    gather.add_argument("--source", default="simulated", help="simulated, or a folder of imagery")
+    gather.add_argument("--seasons", type=int, default=5)
+    gather.add_argument("--size-px", type=int, default=264)
+    gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
+    gather.add_argument("--reference-date", default="2024-12-01", help="the last season lies before this day")
+    gather.add_argument("--seed", type=int, default=0)
+    gather.add_argument("--out", required=True, metavar="CUBE")
+
+
+def _add_training(commands: Any) -> None:
+    pretrain = _command(
+        commands,
+        "pretrain",
+        "commands.training:pretrain",
+        "train an encoder on a cube without labels",
+        "seco-lab pretrain cube.zarr --method seco --minutes 30 --out runs/seco",
+    )
+    pretrain.add_argument(
+        "cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows"
+    )
+    pretrain.add_argument("--method", default="seco", help="moco, moco-tp, seco, geo or geo-tp (seco)")
+    pretrain.add_argument("--encoder", default="resnet18")
+    length = pretrain.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int)
+    length.add_argument("--epochs", type=float)
+    length.add_argument("--minutes", type=float, help="measure a few steps, then fix the number of steps")
+    pretrain.add_argument("--batch", type=int, default=64)
+    pretrain.add_argument("--size-px", type=int, default=96, help="height and width of the views (96)")
+    pretrain.add_argument("--bands", default="rgb")
+    pretrain.add_argument("--split", help="use only the patches of this split, where the cube has splits")
+    pretrain.add_argument("--queue", type=int, help="negatives; by default 16384 or what the data allow")
+    pretrain.add_argument("--temperature", type=float, default=0.07)
+    pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999, less for short runs")
+    pretrain.add_argument("--lr", type=float, default=0.03)
+    pretrain.add_argument("--schedule", default="cosine", help="cosine or steps")
+    pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument("--out", required=True, metavar="RUN")
+    pretrain.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
+
+
+def _add_use(commands: Any) -> None:
+    embed = _command(
+        commands,
+        "embed",
+        "commands.using:embed",
+        "turn every patch and season into a vector",
+        "seco-lab embed cube.zarr --weights runs/seco --out embeddings.parquet",
+    )
+    embed.add_argument("cube", metavar="CUBE")
+    embed.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
+    embed.add_argument("--batch", type=int, default=256)
+    embed.add_argument("--device", default="auto")
+    embed.add_argument("--out", required=True, metavar="PARQUET")
+
+    probe = _command(
+        commands,
+        "probe",
+        "commands.using:probe",
+        "measure what frozen features are worth",
+        "seco-lab probe eurosat --weights runs/seco --data EuroSAT_RGB --json",
+    )
+    probe.add_argument("task", choices=["eurosat"])
+    probe.add_argument("--weights", required=True, metavar="RUN_OR_FILE|random")
+    probe.add_argument("--data", required=True, metavar="FOLDER")
+    probe.add_argument("--test", metavar="FOLDER", help="a separate folder of test images")
+    probe.add_argument("--size-px", type=int, help="resize images to this size; by default the encoder's own")
+    probe.add_argument("--device", default="auto")
+    probe.add_argument("--seed", type=int, default=0)
+    probe.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
+
+    explore = _command(
+        commands,
+        "explore",
+        "commands.using:explore",
+        "write a map that works without Python",
+        "seco-lab explore embeddings.parquet --cube cube.zarr --out map.html",
+    )
+    explore.add_argument("embeddings", metavar="PARQUET")
+    explore.add_argument("--cube", metavar="CUBE", help="pictures of the places")
+    explore.add_argument("--out", required=True, metavar="HTML")
+
+    weights = _command(
+        commands,
+        "weights",
+        "commands.using:weights",
+        "look into weight files and convert them",
+        "seco-lab weights inspect runs/seco --json",
+    )
+    weights.add_argument("action", choices=["inspect", "export", "list"])
+    weights.add_argument("file", nargs="?", metavar="FILE")
+    weights.add_argument("out", nargs="?", metavar="OUT", help="a .safetensors or .pth file")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands."""
+    parser = _Parser(prog="seco-lab", description="Contrastive learning on seasonal satellite imagery.")
+    parser.add_argument("--version", action="version", version=f"seco-lab {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
+    for add in (_add_demo, _add_data, _add_training, _add_use):
+        add(commands)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> dict[str, Any]:
+    module, _, function = args.function.partition(":")
+    return getattr(importlib.import_module(f"seco_lab.{module}"), function)(args)
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _exit_code(error: BaseException) -> int:
+    missing = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+    if isinstance(error, OSError) and not isinstance(error, missing):
+        return FAILED
+    return BAD_INPUT if isinstance(error, (ValueError, LookupError, OSError, ImportError)) else FAILED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Returns:
+        0 when the work is done, 2 for bad input, 1 when the work failed (disk full, training diverged), 130 when
+        interrupted. What went wrong stands on stderr in one sentence.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        result = _run(args)
+    except KeyboardInterrupt:
+        print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, LookupError, OSError, ImportError, ArithmeticError, RuntimeError) as error:
+        text = "no space left on the disk" if getattr(error, "errno", 0) == errno.ENOSPC else _sentence(error)
+        print(f"seco-lab {args.command}: {text}", file=sys.stderr)
+        return _exit_code(error)
+    if args.json:
+        print(json.dumps(result, default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
