@@ -1,0 +1,86 @@
+"""Where the patches of a cube lie: UTM grids and footprints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import geopandas
+    import xarray as xr
+
+
+def utm_epsg(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
+    """EPSG code of the UTM zone of each point, plain six-degree zones; 0 where a coordinate is not finite."""
+    lon, lat = np.asarray(lon, float), np.asarray(lat, float)
+    known = np.isfinite(lon) & np.isfinite(lat)
+    zone = np.clip((np.where(known, lon, 0.0) + 180.0) // 6 + 1, 1, 60)
+    return np.where(known, np.where(lat >= 0, 32600, 32700) + zone, 0).astype(np.int32)
+
+
+def utm_corner(
+    lon: ArrayLike, lat: ArrayLike, *, size_px: int | tuple[int, int], pixel_size_m: float
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """UTM zone and upper-left corner of patches given by their centres.
+
+    Args:
+        lon: Shape (P,), degrees WGS 84; NaN where the place is unknown.
+        lat: Shape (P,), degrees WGS 84.
+        size_px: Side of the patch, or its height and width.
+        pixel_size_m: Ground size of a pixel.
+
+    Returns:
+        ``epsg`` (0 where unknown), ``x0`` and ``y0`` in metres (NaN where unknown), each of shape (P,).
+    """
+    from pyproj import Transformer
+
+    lon, lat = np.asarray(lon, float), np.asarray(lat, float)
+    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    epsg = utm_epsg(lon, lat)
+    x0, y0 = np.full(lon.shape, np.nan), np.full(lon.shape, np.nan)
+    for code in np.unique(epsg[epsg > 0]):
+        here = epsg == code
+        to_utm = Transformer.from_crs(4326, int(code), always_xy=True)
+        x, y = to_utm.transform(lon[here], lat[here])
+        x0[here], y0[here] = x - width / 2 * pixel_size_m, y + height / 2 * pixel_size_m
+    return epsg, x0, y0
+
+
+def footprints(cube: xr.Dataset) -> geopandas.GeoDataFrame:
+    """Outlines of all patches, one row each, in degrees WGS 84.
+
+    Returns:
+        Columns patch, lon, lat, epsg, first and last date, where there is one also label and split, and the
+        outline as geometry; None where the place of a patch is unknown.
+    """
+    import geopandas
+    import pandas as pd
+
+    columns = {name: cube[name].values for name in ("patch", "lon", "lat", "epsg")}
+    columns |= {name: cube[name].values for name in ("label", "split") if name in cube.coords}
+    time = cube["time"].values
+    columns |= {"first": time[:, 0], "last": time[:, -1]}
+    if time.shape[1] > 1:
+        ordered = pd.DataFrame(time)
+        columns |= {"first": ordered.min(axis=1).values, "last": ordered.max(axis=1).values}
+    return geopandas.GeoDataFrame(columns, geometry=_outlines(cube), crs=4326)
+
+
+def _outlines(cube: xr.Dataset) -> NDArray[np.object_]:
+    """Polygon of each patch in degrees, None where epsg is 0."""
+    import shapely
+    from pyproj import Transformer
+
+    epsg, x0, y0 = (cube[name].values for name in ("epsg", "x0", "y0"))
+    pixel = float(cube.attrs["pixel_size_m"])
+    width, height = cube.sizes["x"] * pixel, cube.sizes["y"] * pixel
+    outlines = np.full(epsg.shape, None, dtype=object)
+    for code in np.unique(epsg[epsg > 0]):
+        here = np.flatnonzero(epsg == code)
+        x = x0[here, None] + np.array([0, width, width, 0])
+        y = y0[here, None] - np.array([0, 0, height, height])
+        lon, lat = Transformer.from_crs(int(code), 4326, always_xy=True).transform(x, y)
+        outlines[here] = shapely.polygons(np.stack([lon, lat], axis=-1))
+    return outlines
