@@ -1,0 +1,9 @@
+"""Self-supervised methods, one a file: which views are compared, by which heads, under which loss."""
+
+from __future__ import annotations
+
+from seco_lab.methods.base import Method, StepOutput
+from seco_lab.methods.moco import MoCo
+from seco_lab.methods.seco import SeCo
+
+__all__ = ["Method", "MoCo", "SeCo", "StepOutput"]

@@ -1,0 +1,102 @@
+"""MoCo-v2: one positive a query, negatives from a queue (arXiv:1911.05722, arXiv:2003.04297)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seco_lab.batch import Batch
+from seco_lab.methods.base import StepOutput, views_named
+from seco_lab.nn.encoders import Encoder
+from seco_lab.nn.heads import mlp_head
+from seco_lab.nn.losses import contrastive_logits, pick_positive, top1, unit_length
+from seco_lab.nn.momentum import NegativeQueue, momentum_copy, momentum_update
+
+
+class MoCo(nn.Module):
+    """MoCo-v2; with ``TemporalViews`` it is MoCo-v2 with temporal positives.
+
+    Differs from the official order in words, not in numbers: there the key encoder moves at the start of a
+    step, here at the end of the step before. They differ by one update after the very last step.
+
+    Attributes:
+        encoder: Query encoder; what is kept after training.
+        head: Its projection head, representation to (B, dim).
+        key_encoder: Momentum copy of the encoder.
+        key_head: Momentum copy of the head.
+        queue: Keys of past batches.
+    """
+
+    view_names = ("query", "key")
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        dim: int = 128,
+        queue_size: int = 16384,
+        momentum: float = 0.999,
+        temperature: float = 0.07,
+        seed: int = 0,
+    ) -> None:
+        """Build heads, momentum copies and queue around an encoder.
+
+        Args:
+            encoder: Maps (B, C, H, W) to (B, num_features).
+            dim: Length of the embedding.
+            queue_size: Number of negatives, a multiple of the batch size.
+            momentum: Share of the key encoder kept at each step, in [0, 1].
+            temperature: Divides the similarities.
+            seed: Seed of the head and of the queue's first rows.
+        """
+        super().__init__()
+        features = encoder.num_features
+        self.encoder = encoder
+        self.head = mlp_head(features, features, dim, seed=seed)
+        self.key_encoder = momentum_copy(encoder)
+        self.key_head = momentum_copy(self.head)
+        self.queue = NegativeQueue(queue_size, dim, seed=seed)
+        self.dim, self.momentum, self.temperature, self.seed = dim, momentum, temperature, seed
+
+    def trainable(self) -> Iterable[nn.Parameter]:
+        """Parameters of encoder and head."""
+        return [*self.encoder.parameters(), *self.head.parameters()]
+
+    def step(self, views: Mapping[str, Tensor], batch: Batch) -> StepOutput:
+        """Loss of one batch: which of the key and the queue belongs to each query?"""
+        query, key = views_named(views, self.view_names, "MoCo")
+        self.queue.check_batch_size(len(query))
+        embedding = unit_length(self.head(self.encoder(query)))
+        with torch.no_grad():
+            positive = unit_length(self.key_head(self.key_encoder(key)))
+        logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
+        return StepOutput(
+            loss=pick_positive(logits),
+            metrics={"top1": top1(logits)},
+            keys={"all": positive},
+            embeddings={"all": embedding.detach()},
+        )
+
+    def after_step(self, output: StepOutput) -> None:
+        """Enqueue the keys and move the key encoder."""
+        self.queue.enqueue(output.keys["all"])
+        self.update_keys()
+
+    def update_keys(self) -> None:
+        """Move key encoder and key head towards the trained ones."""
+        momentum_update(self.key_encoder, self.encoder, self.momentum)
+        momentum_update(self.key_head, self.head, self.momentum)
+
+    def settings(self) -> dict[str, Any]:
+        """What defines this method."""
+        return {
+            "name": "MoCo",
+            "dim": self.dim,
+            "queue_size": len(self.queue.rows),
+            "momentum": self.momentum,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }

@@ -1,0 +1,1 @@
+"""Tensor blocks: encoders, heads, losses, momentum copies and queues, input scaling, devices."""
