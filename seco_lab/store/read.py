@@ -1,0 +1,92 @@
+"""Open a cube: coordinates at once, pixels when they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from seco_lab.cube import CUBE_DIMS, check_cube
+from seco_lab.store.mapped import MappedCube
+from seco_lab.store.shards import PIXELS, array_metadata, mapped_layout, root_metadata
+
+
+def open_cube(path: str | Path) -> xr.Dataset:
+    """A cube on disk, lazily: pixels are read when they are computed with.
+
+    Raw shards, as ``save_cube`` writes them, are read through a memory map; any other Zarr store that holds a
+    cube, such as a compressed one, is read by Zarr.
+
+    Raises:
+        FileNotFoundError: No such folder.
+        ValueError: Not a Zarr store, or what it holds is not a cube.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no cube at {path}")
+    if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        raise ValueError(f"{path} is not a Zarr store: it has no zarr.json")
+    cube = xr.open_zarr(path, chunks=None)
+    if PIXELS in cube and _is_mapped(path):
+        pixels = indexing.LazilyIndexedArray(_MappedPixels(path))
+        cube[PIXELS] = xr.Variable(CUBE_DIMS, pixels, cube[PIXELS].attrs)
+    cube = _described(cube)
+    check_cube(cube)
+    return cube
+
+
+def _is_mapped(path: Path) -> bool:
+    """Whether the pixels are raw patches; Zarr v2 stores and compressed ones are not."""
+    if not (path / "zarr.json").exists():
+        return False
+    return mapped_layout(array_metadata(path, root_metadata(path))) is not None
+
+
+def _described(cube: xr.Dataset) -> xr.Dataset:
+    """The cube with its coordinates in memory, text as Python strings.
+
+    Zarr versions differ in which of numpy's three string types they give.
+    """
+    for name, variable in cube.coords.items():
+        values = variable.values
+        if values.dtype.kind in "UT":
+            cube = cube.assign_coords({name: (variable.dims, values.astype(object), variable.attrs)})
+    return cube
+
+
+class _MappedPixels(BackendArray):
+    """Lets xarray index a ``MappedCube`` lazily, one patch after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._mapped = MappedCube(path)
+        self.shape = self._mapped.shape
+        self.dtype = self._mapped.dtype.newbyteorder("=")
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray:
+        """Pixels of an outer index: each entry an integer, a slice or positions along its axis."""
+        rows = np.arange(self.shape[0])[key[0]]
+        if rows.ndim == 0:
+            return _select(self._mapped.patch(int(rows)), key[1:])
+        first = [_select(self._mapped.patch(int(row)), key[1:]) for row in rows[:1]]
+        shape = first[0].shape if first else _select(np.empty(self.shape[1:], np.bool_), key[1:]).shape
+        out = np.empty((len(rows), *shape), self.dtype)
+        for place, row in enumerate(rows.tolist()):
+            out[place] = _select(self._mapped.patch(row), key[1:])
+        return out
+
+
+def _select(patch: NDArray, keys: tuple[Any, ...]) -> NDArray:
+    """Outer selection of one patch; slices are views, positions copy."""
+    picked = patch[tuple(key if isinstance(key, slice) else slice(None) for key in keys)]
+    for axis in reversed(range(len(keys))):  # from the last axis, as an integer removes its own
+        if not isinstance(keys[axis], slice):
+            picked = np.take(picked, keys[axis], axis=axis)
+    return picked

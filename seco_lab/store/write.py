@@ -1,0 +1,162 @@
+"""Write cubes: whole ones under another name first, further patches behind the end, one rename to commit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from seco_lab.cube import check_cube
+from seco_lab.store.files import hidden, locked, put_in_place, remove_leftovers, space_in_words
+from seco_lab.store.frame import (
+    commit,
+    consolidated,
+    cut_back,
+    encoded_rows,
+    lengthened,
+    update_arrays,
+    write_frame,
+    write_pixels,
+    write_rows,
+)
+from seco_lab.store.read import open_cube
+from seco_lab.store.shards import (
+    PIXELS,
+    ShardLayout,
+    array_metadata,
+    index_location,
+    mapped_layout,
+    root_metadata,
+    shard_path,
+)
+
+
+def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a cube as one Zarr v3 store, whole or not at all.
+
+    The store is written beside its place under a hidden name and then renamed. A lazy cube is streamed.
+
+    Args:
+        cube: Passes ``check_cube``; may be the one that lies at ``path``.
+        path: Folder to make; by custom its name ends in ``.zarr``.
+        overwrite: Replace what is there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: Something is there and ``overwrite`` is not set.
+        ValueError: Not a cube.
+        OSError: No space left, or the place cannot be written to; nothing is left behind.
+    """
+    path = Path(path)
+    check_cube(cube)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    partial = hidden(path, "partial")
+    try:
+        with space_in_words(path, cube[PIXELS].nbytes):
+            layout = write_frame(cube, partial)
+            write_pixels(partial, layout, cube[PIXELS], 0)
+            commit(partial, consolidated(partial))
+        put_in_place(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return path
+
+
+def append(path: str | Path, cube: xr.Dataset) -> int:
+    """Add the patches of ``cube`` to the end of a cube on disk.
+
+    Pixels go behind the end of the shards, then one rename of the root metadata makes them exist. Killed at
+    any moment, the store has its old or its new length.
+
+    Returns:
+        The new number of patches.
+
+    Raises:
+        FileNotFoundError: No such cube.
+        ValueError: The two differ in bands, sizes, unit or variables, or share a patch id.
+        OSError: No space left; the store keeps its old length.
+    """
+    path = Path(path)
+    check_cube(cube)
+    with locked(path):
+        stored, root = open_cube(path), root_metadata(path)
+        _check_fits(stored, cube, path)
+        layout = _own_layout(path, root)
+        old, new = stored.sizes["patch"], stored.sizes["patch"] + cube.sizes["patch"]
+        try:
+            with space_in_words(path, cube[PIXELS].nbytes):
+                write_pixels(path, layout, cube[PIXELS], old)
+                write_rows(path, root, encoded_rows(cube), old)
+                commit(path, lengthened(root, new))
+        except BaseException:
+            cut_back(path, layout, root_metadata(path))
+            raise
+        update_arrays(path)
+    return new
+
+
+def repack(path: str | Path, new_path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write any cube that opens, such as a compressed one, in the layout that can be mapped into memory.
+
+    Raises:
+        FileExistsError: Something is at ``new_path`` and ``overwrite`` is not set.
+        OSError: No space left.
+    """
+    return save_cube(open_cube(path), new_path, overwrite=overwrite)
+
+
+def _own_layout(path: Path, root: dict[str, Any]) -> ShardLayout:
+    """Layout of a store that ``save_cube`` wrote.
+
+    Raises:
+        ValueError: Another tool wrote it, or rewrote its last shard.
+    """
+    meta = array_metadata(path, root)
+    layout = mapped_layout(meta)
+    if layout is not None and index_location(meta) == "start" and root.get("consolidated_metadata"):
+        shard, used = divmod(meta["shape"][0], layout.slots)
+        if used == 0:
+            return layout
+        with shard_path(path, shard).open("rb") as stream:
+            if stream.read(layout.start) == layout.header():
+                return layout
+    raise ValueError(
+        f"{path} was written by another tool and cannot grow; write it anew with "
+        "seco_lab.store.repack(path, new_path) and append to that"
+    )
+
+
+def _check_fits(stored: xr.Dataset, cube: xr.Dataset, path: Path) -> None:
+    """Refuse to mix cubes that mean different things."""
+    for name in ("sensor", "unit", "pixel_size_m"):
+        if stored.attrs[name] != cube.attrs[name]:
+            raise ValueError(
+                f"{path} has {name} {stored.attrs[name]!r}, the new patches {cube.attrs[name]!r}"
+            )
+    ours, theirs = stored["band"].values.tolist(), cube["band"].values.tolist()
+    if ours != theirs:
+        raise ValueError(f"{path} has the bands {', '.join(ours)}, the new patches {', '.join(theirs)}")
+    if set(stored.variables) != set(cube.variables):
+        odd = sorted(set(map(str, stored.variables)) ^ set(map(str, cube.variables)))
+        raise ValueError(
+            f"{path} and the new patches differ in what they hold: only one has {', '.join(odd)}"
+        )
+    for name, variable in stored.variables.items():
+        if variable.shape[1:] != cube[name].shape[1:]:
+            raise ValueError(
+                f"{path} has {name} of shape {variable.shape[1:]} per patch, "
+                f"the new patches {cube[name].shape[1:]}"
+            )
+    if stored[PIXELS].dtype != cube[PIXELS].dtype:
+        raise ValueError(f"{path} stores {stored[PIXELS].dtype}, the new patches are {cube[PIXELS].dtype}")
+    twice = set(stored["patch"].values.tolist()) & set(cube["patch"].values.tolist())
+    if twice:
+        raise ValueError(f"{path} already has patch {sorted(twice)[0]!r} ({len(twice)} shared in all)")
