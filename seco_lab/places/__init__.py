@@ -2,6 +2,74 @@
 
 from __future__ import annotations
 
+from seco_lab.places.areas import AtPoints, InPolygons, read_areas, sampler_from_file
+from seco_lab.places.assets import (
+    CLIMATES,
+    CONTINENTS,
+    Cities,
+    cities,
+    country_polygons,
+    land_polygons,
+)
+from seco_lab.places.files import open_plan, rejected_path, save_plan
+from seco_lab.places.land import climate_of, is_land
+from seco_lab.places.overlap import MIN_DISTANCE_KM, PATCH_KM, Spacing
+from seco_lab.places.plan import LAT_RANGE, Plan, plan_hash, plan_of, plan_places
 from seco_lab.places.point import EARTH_RADIUS_KM, Place, distance_km, offset, unit_vectors, wrap_lon
+from seco_lab.places.regions import countries_of, nearest_city
+from seco_lab.places.samplers import (
+    AroundCities,
+    ByPopulation,
+    Candidates,
+    Grid,
+    OnLand,
+    PerClimate,
+    PerContinent,
+    Sampler,
+    grid_for,
+    sampler_named,
+)
 
-__all__ = ["EARTH_RADIUS_KM", "Place", "distance_km", "offset", "unit_vectors", "wrap_lon"]
+__all__ = [
+    "Place",
+    "distance_km",
+    "offset",
+    "unit_vectors",
+    "wrap_lon",
+    "EARTH_RADIUS_KM",
+    "Plan",
+    "plan_places",
+    "plan_of",
+    "plan_hash",
+    "save_plan",
+    "open_plan",
+    "rejected_path",
+    "Sampler",
+    "Candidates",
+    "AroundCities",
+    "ByPopulation",
+    "OnLand",
+    "PerContinent",
+    "PerClimate",
+    "Grid",
+    "grid_for",
+    "AtPoints",
+    "InPolygons",
+    "read_areas",
+    "sampler_from_file",
+    "sampler_named",
+    "Spacing",
+    "MIN_DISTANCE_KM",
+    "PATCH_KM",
+    "LAT_RANGE",
+    "is_land",
+    "climate_of",
+    "countries_of",
+    "nearest_city",
+    "CLIMATES",
+    "CONTINENTS",
+    "Cities",
+    "cities",
+    "land_polygons",
+    "country_polygons",
+]

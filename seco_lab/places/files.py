@@ -1,0 +1,102 @@
+"""A plan as two GeoParquet files: the places, and beside them the rejected candidates."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seco_lab import __version__
+from seco_lab.places.plan import Plan, plan_hash
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+_KEY = b"seco_lab"
+
+
+def rejected_path(path: str | Path) -> Path:
+    """Where the rejected candidates of a plan stand: places.parquet -> places.rejected.parquet."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.rejected.parquet")
+
+
+def save_plan(plan: Plan, path: str | Path) -> Path:
+    """Writes the places to `path` and the rejected candidates beside it; both plain GeoParquet.
+
+    Sampler, arguments, seed and the plan's hash go into the file's metadata. A file appears whole or not at
+    all.
+
+    Raises:
+        ValueError: The path does not end in .parquet.
+        FileNotFoundError: Its folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix != ".parquet":
+        raise ValueError(f"a plan is saved as .parquet, got {path.name}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {path.parent} to save the plan in")
+    about = {**plan.about, "toolkit": f"seco_lab {__version__}", "hash": plan.hash}
+    write_geoparquet(plan.rejected, rejected_path(path), about)
+    write_geoparquet(plan.places, path, about)
+    return path
+
+
+def open_plan(path: str | Path) -> Plan:
+    """Reads a plan; a GeoParquet table of the user's own with columns name, lon and lat is one too.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no plan, it is empty, or its places are not those it was saved with.
+    """
+    import geopandas as gpd
+    import pandas as pd
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no plan at {path}; make one with: seco-lab plan --places 1000 --out {path}")
+    places, about = _read(path)
+    if len(places) == 0:
+        raise ValueError(f"the plan {path} is empty")
+    stored = about.pop("hash", None)
+    if stored is not None and stored != plan_hash(places):
+        raise ValueError(
+            f"the places in {path} were changed after the plan was made; save them as a new plan"
+        )
+    if rejected_path(path).exists():
+        rejected, _ = _read(rejected_path(path))
+    else:
+        rejected = gpd.GeoDataFrame(places.iloc[:0].assign(why=pd.Series(dtype=object)), crs=places.crs)
+    return Plan(places, rejected, about)
+
+
+def write_geoparquet(table: GeoDataFrame, path: Path, about: dict[str, Any]) -> None:
+    """Writes a table with extra metadata, whole or not at all."""
+    import pyarrow.parquet as pq
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        table.to_parquet(partial, compression="zstd", index=False)
+        arrow = pq.read_table(partial)
+        meta = {**(arrow.schema.metadata or {}), _KEY: json.dumps(about).encode()}
+        pq.write_table(arrow.replace_schema_metadata(meta), partial, compression="zstd")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
+    import geopandas as gpd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        meta = pq.read_schema(path).metadata or {}
+        table = gpd.read_parquet(path)
+    except (ValueError, OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path} is no plan (GeoParquet): {error}") from error
+    missing = [column for column in ("name", "lon", "lat") if column not in table]
+    if missing:
+        raise ValueError(f"{path} is no plan: it lacks the columns {', '.join(missing)}")
+    return table, json.loads(meta.get(_KEY, b"{}"))
