@@ -21,6 +21,7 @@ LAYERS = [
 SIBLINGS = {
     ("store", "cube"),
     ("sampling", "places"),
+    ("seasons", "places"),
     ("train", "checkpoints"),
     ("train", "diagnostics"),
     ("embeddings", "checkpoints"),

@@ -12,6 +12,7 @@ from seco_lab.places.assets import (
     land_polygons,
 )
 from seco_lab.places.files import open_plan, rejected_path, save_plan
+from seco_lab.places.grid import Grid, grid_for, sampler_named
 from seco_lab.places.land import climate_of, is_land
 from seco_lab.places.overlap import MIN_DISTANCE_KM, PATCH_KM, Spacing
 from seco_lab.places.plan import LAT_RANGE, Plan, plan_hash, plan_of, plan_places
@@ -21,13 +22,10 @@ from seco_lab.places.samplers import (
     AroundCities,
     ByPopulation,
     Candidates,
-    Grid,
     OnLand,
     PerClimate,
     PerContinent,
     Sampler,
-    grid_for,
-    sampler_named,
 )
 
 __all__ = [
