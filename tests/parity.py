@@ -13,7 +13,7 @@ SEQUENTIAL_NAMES = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6":
 
 
 def rand(tag, name, shape, *, scale=1.0, shift=0.0, uniform=False):
-    chance = np.random.RandomState(zlib.crc32(f"{tag}/{name}".encode()))  # noqa: NPY002
+    chance = np.random.RandomState(zlib.crc32(f"{tag}/{name}".encode()))
     values = chance.random_sample(tuple(shape)) if uniform else chance.standard_normal(tuple(shape))
     return torch.from_numpy((values * scale + shift).astype(np.float32))
 

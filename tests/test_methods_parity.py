@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from parity import fill, fill_queue, rand, sequential_name, tiny_encoder
 
 from seco_lab.methods import MoCo, SeCo
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.losses import contrastive_logits
-from tests.parity import fill, fill_queue, rand, sequential_name, tiny_encoder
 
 TINY = {"dim": 16, "queue_size": 32}
 

@@ -1,0 +1,171 @@
+"""Files of weights: written whole or not at all, read without running what they contain."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seco_lab import __version__
+from seco_lab.input_spec import InputSpec
+from seco_lab.nn.encoders import ResNet, encoder_from_settings
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_FORMAT, _VERSION = "seco_lab", 1
+
+
+def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values to a file, so that a crash leaves the old file or the new one.
+
+    Args:
+        path: Target; an old file is replaced at the very end.
+        content: Tensors, numbers, strings, lists and dictionaries of them.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; the old file is intact and nothing is left
+            beside it.
+    """
+    path = Path(path)
+    # Always the same name, so that what a killed process left is overwritten by the next attempt.
+    temporary = path.with_name(f".{path.name}.partial")
+    head = {"format": _FORMAT, "format_version": _VERSION, "toolkit_version": __version__}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save({**head, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        raise _write_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name lives in the folder; without this a power cut could bring the old one back. Windows cannot.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write_error(path: Path, error: Exception) -> OSError:
+    # torch's writer reports a full disk as a RuntimeError whose cause is lost.
+    number = getattr(error, "errno", None) or errno.ENOSPC
+    kept = "the checkpoint before it is intact" if path.exists() else "nothing was written"
+    return OSError(number, f"cannot save {path}: {os.strerror(number)}; {kept}, make room and go on")
+
+
+def load_checkpoint(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
+    """Content of a file that ``save_checkpoint`` wrote, on the CPU.
+
+    Only tensors and plain values are read; code in a file never runs.
+
+    Args:
+        path: The file.
+        mapped: Leave tensors on the disk until they are touched.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Truncated, damaged, of another program, or of a later version of the toolkit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    content = _read(path, mapped)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ValueError(f"{path} holds weights, but not of this toolkit; only its own checkpoints fit here")
+    if content["format_version"] > _VERSION:
+        raise ValueError(
+            f"{path} was written by seco_lab {content['toolkit_version']}, this is {__version__}: update it"
+        )
+    return content
+
+
+def _read(path: Path, mapped: bool) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is damaged, or holds more than tensors and plain values, which is not opened for safety"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is not a whole checkpoint: truncated, damaged or another format") from error
+
+
+def save_encoder(path: str | Path, encoder: ResNet, spec: InputSpec) -> None:
+    """Write an encoder with its input contract.
+
+    Args:
+        path: Target file.
+        encoder: Any encoder of ``seco_lab.nn.encoders``.
+        spec: What the encoder expects.
+
+    Raises:
+        OSError: As for ``save_checkpoint``.
+        ValueError: The encoder and the contract disagree on the number of bands.
+    """
+    _check_bands(encoder.in_channels, spec)
+    state = encoder.state_dict()
+    save_checkpoint(path, {"encoder": encoder.settings(), "spec": spec.to_dict(), "encoder_state": state})
+
+
+def load_encoder(source: str | Path) -> tuple[ResNet, InputSpec]:
+    """An encoder in eval mode with its input contract, never one without the other.
+
+    Args:
+        source: Folder of a run, one of its checkpoints, or a file of ``save_encoder``.
+
+    Raises:
+        FileNotFoundError: Nothing there.
+        ValueError: Not a checkpoint of the toolkit, or of an encoder that it cannot build.
+    """
+    path = Path(source)
+    path = path / CHECKPOINT_NAME if path.is_dir() else path
+    content = load_checkpoint(path, mapped=True)
+    if content["encoder"] is None:
+        raise ValueError(f"{path} holds an encoder of another library; load its weights with load_checkpoint")
+    encoder, spec = encoder_from_settings(content["encoder"]), InputSpec.from_dict(content["spec"])
+    _check_bands(encoder.in_channels, spec)
+    encoder.load_state_dict(content.get("encoder_state") or _encoder_state(content["method_state"]))
+    return encoder.eval(), spec
+
+
+def _encoder_state(method_state: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = "encoder."
+    return {k.removeprefix(prefix): v for k, v in method_state.items() if k.startswith(prefix)}
+
+
+def _check_bands(in_channels: int, spec: InputSpec) -> None:
+    if in_channels != len(spec.bands):
+        raise ValueError(
+            f"the encoder takes {in_channels} bands, its contract names {len(spec.bands)}: "
+            f"{', '.join(spec.bands)}"
+        )
+
+
+def encoder_settings(encoder: nn.Module) -> dict[str, Any] | None:
+    """What rebuilds an encoder, or None for one that is not the toolkit's own."""
+    return encoder.settings() if isinstance(encoder, ResNet) else None
+
+
+def describe_changes(stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Fields in which two nested configurations differ, as ``name: stored -> wanted``."""
+    changes = []
+    for name in sorted({*stored, *wanted}):
+        old, new = stored.get(name), wanted.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            changes += describe_changes(old, new, f"{prefix}{name}.")
+        elif old != new:
+            changes.append(f"{prefix}{name}: {old!r} -> {new!r}")
+    return changes

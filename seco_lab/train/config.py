@@ -1,0 +1,91 @@
+"""Numbers of a pretraining run, frozen and stored in its checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from seco_lab.nn.devices import PRECISIONS
+from seco_lab.train.schedules import Schedule, StepCosine, schedule_from_dict, schedule_to_dict
+
+# Fields that may change when a run is continued: they touch neither weights nor metrics.
+_FREE = ("save_every_minutes", "check_input", "watch_every_steps")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the defaults are those of both papers, but for the schedule.
+
+    Differs from the papers: the cosine moves every step, so that runs of a few epochs are smooth; ask for
+    ``StepDecay()`` (SeCo) or ``EpochCosine()`` (GASSL) to have theirs.
+
+    Attributes:
+        epochs: Passes over the data; ignored where ``steps`` is given.
+        steps: Number of steps, or None for ``epochs`` passes.
+        lr: Learning rate before the schedule; the papers take 0.03 for batches of 256.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of SGD.
+        schedule: Factor on the learning rate by step.
+        seed: Seed of the views' chance.
+        precision: ``"auto"`` (bf16 where the hardware multiplies it), ``"bf16"`` or ``"float32"``.
+        channels_last: Keep the bands of a pixel side by side in memory; faster on CPUs and GPUs alike.
+        compile: Run the encoders through torch.compile; pays on GPUs, not on CPUs.
+        save_every_minutes: Time between checkpoints, where the run has a folder.
+        check_input: Compare the first batch with the input contract.
+        watch_every_steps: Steps between looks at the spread of the embeddings.
+    """
+
+    epochs: int = 200
+    steps: int | None = None
+    lr: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    schedule: Schedule = field(default_factory=StepCosine)
+    seed: int = 0
+    precision: str = "auto"
+    channels_last: bool = True
+    compile: bool = False
+    save_every_minutes: float = 5.0
+    check_input: bool = True
+    watch_every_steps: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant.
+
+        Raises:
+            ValueError: Names the field, what it needs and what came.
+        """
+        for name in ("epochs", "steps", "watch_every_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, got {value}")
+        for name in ("lr", "save_every_minutes"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Length of the run in steps."""
+        return self.epochs * steps_per_epoch if self.steps is None else self.steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, ready for JSON."""
+        return {**asdict(self), "schedule": schedule_to_dict(self.schedule)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """The inverse of ``to_dict``.
+
+        Raises:
+            ValueError: An unknown field.
+            LookupError: A schedule of one's own.
+        """
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"a training configuration has no field {', '.join(sorted(unknown))}")
+        return cls(**{**values, "schedule": schedule_from_dict(values["schedule"])})
+
+    def binding(self) -> dict[str, Any]:
+        """The fields that a continued run must share with the run it continues."""
+        return {name: value for name, value in self.to_dict().items() if name not in _FREE}
