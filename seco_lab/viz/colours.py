@@ -1,0 +1,139 @@
+"""Colours for points: PCA as RGB, classes, scales; all safe for colour-blind readers where they carry meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), black last because it also marks selections.
+OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d")
+MISSING_RGB = (170, 170, 170)
+_FIT_ROWS = 50_000
+
+
+def principal_axes(rows: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and leading principal axes of finite rows.
+
+    Args:
+        rows: Shape (N, D); above 50,000 rows an evenly spaced subset is used.
+        dims: How many axes.
+
+    Returns:
+        Mean (D,) and axes (D, dims). Axes beyond the data's rank are zero; signs are fixed so that the largest
+        loading is positive.
+    """
+    sample = rows[:: max(1, len(rows) // _FIT_ROWS)].astype(np.float64)
+    if not len(sample):
+        return np.zeros(rows.shape[1]), np.zeros((rows.shape[1], dims))
+    mean = sample.mean(0)
+    covariance = (sample - mean).T @ (sample - mean) / len(sample)
+    values, vectors = np.linalg.eigh(covariance)
+    order = np.argsort(values)[::-1][:dims]
+    axes = vectors[:, order] * (values[order] > 1e-12)
+    signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(len(order))])
+    axes = axes * np.where(signs == 0, 1, signs)
+    return mean, np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
+
+
+def project_rows(rows: np.ndarray, dims: int) -> np.ndarray:
+    """PCA coordinates of rows (N, D) as (N, dims) float32; rows with NaN stay NaN."""
+    good = np.isfinite(rows).all(-1)
+    mean, axes = principal_axes(rows[good], dims)
+    result = np.full((len(rows), dims), np.nan, np.float32)
+    result[good] = rows[good] @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
+    return result
+
+
+def stretch(values: np.ndarray, low_percent: float = 2, high_percent: float = 98) -> np.ndarray:
+    """Each column of (N, C) scaled so that its percentiles become 0 and 1, clipped; constant columns become 0.5."""
+    good = np.isfinite(values).all(-1)
+    if not good.any():
+        return np.full(values.shape, np.nan, np.float32)
+    low, high = np.percentile(values[good], [low_percent, high_percent], axis=0)
+    span = high - low
+    flat = span < 1e-9
+    scaled = (values - low) / np.where(flat, 1, span)
+    return np.clip(np.where(flat, 0.5, scaled), 0, 1).astype(np.float32)
+
+
+def unit_to_rgb(unit: np.ndarray) -> np.ndarray:
+    """Values (N, 3) in [0, 1] as uint8 colours from dark to light, never near black or white; NaN rows are grey."""
+    rgb = np.nan_to_num(40 + 200 * unit).astype(np.uint8)
+    rgb[~np.isfinite(unit).all(-1)] = MISSING_RGB
+    return rgb
+
+
+def pca_rgb(rows: np.ndarray) -> np.ndarray:
+    """Colours (N, 3) uint8 of rows (N, D): the first three principal components as red, green and blue."""
+    return unit_to_rgb(stretch(project_rows(rows, 3)))
+
+
+def colour_map(name: str = "cividis") -> np.ndarray:
+    """A colour table (256, 3) uint8 of matplotlib's, perceptually even and readable by the colour-blind."""
+    from matplotlib import colormaps
+
+    return (colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255 + 0.5).astype(np.uint8)
+
+
+def scale_colours(values: np.ndarray, *, name: str = "cividis") -> tuple[np.ndarray, dict[str, Any]]:
+    """Numbers (N,) as colours (N, 3) uint8 between their 2nd and 98th percentile, with a legend.
+
+    Returns:
+        Colours, and ``{"kind": "scale", "low": .., "high": .., "colours": [hex, ...]}``.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    good = np.isfinite(numbers)
+    table = colour_map(name)
+    rgb = np.full((len(numbers), 3), MISSING_RGB, np.uint8)
+    low, high = np.percentile(numbers[good], [2, 98]) if good.any() else (0.0, 1.0)
+    position = np.clip((numbers[good] - low) / max(high - low, 1e-12), 0, 1)
+    rgb[good] = table[(position * 255).astype(np.uint8)]
+    hexes = [hex_of(table[i]) for i in range(0, 256, 15)]
+    return rgb, {"kind": "scale", "low": float(low), "high": float(high), "colours": hexes}
+
+
+def class_colours(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Classes (N,) as colours (N, 3) uint8 with a legend; up to 8 classes take Okabe and Ito's palette.
+
+    Returns:
+        Colours, and ``{"kind": "classes", "names": [...], "colours": [hex, ...]}``.
+    """
+    names, codes = np.unique(np.asarray(values).astype(str), return_inverse=True)
+    palette = np.array([rgb_of(colour) for colour in class_palette(len(names))], np.uint8)
+    legend = {
+        "kind": "classes",
+        "names": names.tolist(),
+        "colours": [hex_of(c) for c in palette[: len(names)]],
+    }
+    return palette[codes % len(palette)], legend
+
+
+def class_palette(count: int) -> list[str]:
+    """Hex colours for ``count`` classes; beyond 20 they repeat."""
+    if count <= len(OKABE_ITO):
+        return list(OKABE_ITO[: max(count, 1)])
+    from matplotlib import colormaps
+
+    return [hex_of(np.array(colour) * 255) for colour in colormaps["tab20"].colors]
+
+
+def colours_of(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Colours and legend of any column (N,): numbers as a scale, everything else as classes."""
+    array = np.asarray(values)
+    if array.dtype.kind == "M":
+        days = array.astype("datetime64[D]").astype(np.float64)
+        return scale_colours(np.where(np.isnat(array), np.nan, days))
+    if array.dtype.kind == "f" or (array.dtype.kind in "iu" and len(np.unique(array)) > 20):
+        return scale_colours(array)
+    return class_colours(array)
+
+
+def hex_of(rgb: np.ndarray | tuple[int, int, int]) -> str:
+    """Three numbers in 0..255 as ``#rrggbb``."""
+    return "#" + "".join(f"{int(round(float(value))):02x}" for value in rgb)
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """``#rrggbb`` as three numbers in 0..255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

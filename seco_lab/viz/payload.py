@@ -1,0 +1,108 @@
+"""A scene as JSON for a page without Python: everything that the explorer would ask a kernel for."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from seco_lab.viz import colours
+from seco_lab.viz.basemap import largest_cities, packed_land
+from seco_lab.viz.packing import pack_mercator, pack_plane
+from seco_lab.viz.scene import PCA, SIMILARITY, Scene, fact_text
+
+VECTOR_BYTES = 24_000_000  # what all vectors together may weigh; beyond, fewer principal axes are kept
+MAX_DIMS = 256
+NO_DAY = np.iinfo(np.int32).min
+
+
+def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: int = 400) -> dict[str, Any]:
+    """What ``static.js`` needs to show a scene, ready for ``json.dumps``.
+
+    Vectors are rotated to at most 256 principal axes and rounded to 8 bits: cosines differ from the exact ones by
+    about 0.005.
+
+    Args:
+        scene: Embeddings and pictures.
+        space: The embedding space shown.
+        neighbours: How many nearest neighbours a click shows.
+        height_px: Height of map and plane.
+    """
+    table = scene.table
+    vectors = quantised_vectors(table.spaces[space])
+    plane = scene.plane(space)
+    tints, legends = _tints(scene, space)
+    lonlat = [[None if np.isnan(v) else round(float(v), 5) for v in column] for column in table.lonlat.T]
+    return {
+        "count": table.count,
+        "space": space,
+        "names": table.names.tolist(),
+        "season_labels": table.season_labels(),
+        "colour_options": scene.colour_options,
+        "similarity": SIMILARITY,
+        "seasonal": PCA,
+        "problems": list(scene.problems),
+        "cities": [list(city) for city in largest_cities()],
+        "height": height_px,
+        "neighbours": neighbours,
+        "tile_px": scene.tile_px,
+        "lon": lonlat[0],
+        "lat": lonlat[1],
+        "facts": [[name, [fact_text(value) for value in values]] for name, values in table.columns.items()],
+        "strips": [scene.strip(i) for i in range(table.count)],
+        "dims": vectors.shape[-1],
+        "ramp_colours": [colours.hex_of(c) for c in colours.colour_map()[::15]],
+        "legends": legends,
+        "tints": tints,
+        "vectors": _text(np.swapaxes(vectors, 0, 1)),
+        "planes": _text(b"".join(pack_plane(plane[:, t]) for t in range(table.seasons))),
+        "days": _text(_days(table.times)),
+        "ramp": _text(colours.colour_map()),
+        "mercator": _text(pack_mercator(table.lonlat)),
+        "land": _text(packed_land()),
+    }
+
+
+def quantised_vectors(rows: np.ndarray) -> np.ndarray:
+    """Unit vectors (P, T, D) as int8 (P, T, d), d at most 256; zero where there is no embedding.
+
+    Rotated to their principal axes through the origin, which keeps inner products, and cut off there.
+    """
+    flat = rows.reshape(-1, rows.shape[-1])
+    good = np.isfinite(flat).all(-1)
+    dims = int(min(flat.shape[1], MAX_DIMS, max(8, VECTOR_BYTES // max(len(flat), 1))))
+    kept = flat[good]
+    if dims < flat.shape[1] and len(kept):
+        sample = kept[:: max(1, len(kept) // 50_000)].astype(np.float64)
+        _, axes = np.linalg.eigh(sample.T @ sample)
+        kept = kept @ axes[:, ::-1][:, :dims].astype(np.float32)
+    packed = np.zeros((len(flat), dims), np.int8)
+    peak = np.abs(kept).max(-1, keepdims=True) if len(kept) else np.ones((0, 1))
+    packed[good] = np.round(kept[:, :dims] / np.maximum(peak, 1e-9) * 127)
+    return packed.reshape(*rows.shape[:2], dims)
+
+
+def _tints(scene: Scene, space: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Colours and legends of every option but similarity, which the page computes."""
+    tints, legends = {}, {}
+    for name in scene.colour_options:
+        if name == SIMILARITY:
+            continue
+        frames = range(scene.table.seasons) if name == PCA else [0]
+        pairs = [scene.colours(name, space, season) for season in frames]
+        tints[name] = _text(np.stack([rgb for rgb, _ in pairs]))
+        legends[name] = pairs[0][1]
+    return tints, legends
+
+
+def _days(times: np.ndarray) -> np.ndarray:
+    """Dates as int32 days since 1970, the smallest int32 where unknown."""
+    days = times.astype("datetime64[D]").astype(np.int64)
+    return np.where(np.isnat(times), NO_DAY, days).astype("<i4")
+
+
+def _text(data: np.ndarray | bytes) -> str:
+    """Bytes as base64."""
+    raw = data if isinstance(data, bytes) else np.ascontiguousarray(data).tobytes()
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,232 @@
+"""What a view of embeddings shows: plane, colours, neighbours and the pictures of one place.
+
+Plain numpy, no widget: the notebook widget, the leafmap panel and the report all ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from seco_lab.places import distance_km
+from seco_lab.viz import colours
+from seco_lab.viz.table import EmbeddingTable, embedding_table
+from seco_lab.viz.thumbnails import rgb_bands, season_strip
+
+PCA = "PCA as RGB"
+SIMILARITY = "similarity to the selected place"
+SPREAD = "change through the year"
+TILE_PX = 64
+_STRIPS_KEPT = 512
+
+
+class Scene:
+    """Embeddings (and their cube) with everything derived from them, computed when first asked for.
+
+    Attributes:
+        table: The checked embeddings.
+        problems: Sentences to show under the view.
+    """
+
+    def __init__(
+        self, table: EmbeddingTable, cube: xr.Dataset | None = None, *, tile_px: int = TILE_PX
+    ) -> None:
+        self.table = table
+        self.tile_px = tile_px
+        self._cube, problem = _with_pictures(cube)
+        self.problems: tuple[str, ...] = (*table.problems, *problem)
+        self._planes: dict[str, np.ndarray] = {}
+        self._pca: dict[str, np.ndarray] = {}
+        self._strips: dict[int, str] = {}
+
+    @property
+    def colour_options(self) -> list[str]:
+        """Names that ``colours`` understands."""
+        spread = [SPREAD] if self.table.seasons > 1 else []
+        return [PCA, SIMILARITY, *spread, *self.table.columns]
+
+    def use_plane(self, space: str, plane: np.ndarray) -> None:
+        """Take coordinates made elsewhere (UMAP, two columns) as the plane of a space.
+
+        Args:
+            space: Name of the space.
+            plane: Shape (P, T, 2), or (P, 2) for the same in all seasons.
+
+        Raises:
+            ValueError: Another shape.
+        """
+        wanted = (self.table.count, self.table.seasons, 2)
+        plane = np.asarray(plane, np.float32)
+        plane = np.repeat(plane[:, None], wanted[1], axis=1) if plane.ndim == 2 else plane
+        if plane.shape != wanted:
+            raise ValueError(f"the plane needs shape {wanted} (patch, season, 2), got {plane.shape}")
+        self._planes[space] = fit_square(plane)
+
+    def plane(self, space: str) -> np.ndarray:
+        """Positions (P, T, 2) float32 in the unit square, y downward; NaN where there is no embedding.
+
+        All seasons share one projection, so that a place's path through the year has a meaning.
+        """
+        if space not in self._planes:
+            rows = self.table.spaces[space]
+            flat = colours.project_rows(rows.reshape(-1, rows.shape[-1]), 2)
+            self._planes[space] = fit_square(flat.reshape(*rows.shape[:2], 2))
+        return self._planes[space]
+
+    def colours(
+        self, by: str, space: str, season: int, selected: int = -1
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Colours (P, 3) uint8 and their legend.
+
+        Args:
+            by: One of ``colour_options``.
+            space: The embedding space that PCA, similarity and spread refer to.
+            season: Index of the season.
+            selected: The place that similarity refers to, -1 for none.
+
+        Raises:
+            LookupError: Unknown ``by``; the message lists the options.
+        """
+        if by == PCA:
+            return self._pca_colours(space)[:, season], {"kind": "pca"}
+        if by == SIMILARITY:
+            return self._similarity_colours(space, season, selected)
+        if by == SPREAD:
+            return colours.scale_colours(season_spread(self.table.spaces[space]))
+        if by not in self.table.columns:
+            raise LookupError(f"cannot colour by {by!r}; known are {', '.join(self.colour_options)}")
+        return colours.colours_of(self.table.columns[by])
+
+    def _pca_colours(self, space: str) -> np.ndarray:
+        """PCA colours (P, T, 3) uint8, one projection for all seasons."""
+        if space not in self._pca:
+            rows = self.table.spaces[space]
+            flat = colours.pca_rgb(rows.reshape(-1, rows.shape[-1]))
+            self._pca[space] = flat.reshape(*rows.shape[:2], 3)
+        return self._pca[space]
+
+    def _similarity_colours(
+        self, space: str, season: int, selected: int
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Colours by cosine to the selected place; all grey without one."""
+        if selected < 0:
+            grey = np.full((self.table.count, 3), colours.MISSING_RGB, np.uint8)
+            return grey, {"kind": "none", "text": "select a place to see what is similar to it"}
+        return colours.scale_colours(self.similarities(space, season, selected))
+
+    def similarities(self, space: str, season: int, index: int) -> np.ndarray:
+        """Cosine (P,) float32 of every place to one place, both in the same season; NaN where undefined."""
+        rows = self.table.spaces[space][:, season]
+        return rows @ rows[index]
+
+    def neighbours(self, space: str, season: int, index: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``k`` places with the highest cosine to one place, best first, and these cosines.
+
+        Fewer than ``k`` where there are fewer usable places; none where the place itself has no embedding.
+        """
+        cosine = self.similarities(space, season, index).copy()
+        cosine[index] = np.nan
+        usable = np.isfinite(cosine)
+        k = min(k, int(usable.sum()))
+        if k <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        ranked = np.where(usable, cosine, -np.inf)
+        best = np.argpartition(ranked, -k)[-k:]
+        best = best[np.argsort(-ranked[best], kind="stable")]
+        return best, cosine[best]
+
+    def strip(self, index: int) -> str:
+        """Pictures of a place over its seasons as one data URI; empty where there are none."""
+        row = int(self.table.cube_rows[index])
+        if self._cube is None or row < 0:
+            return ""
+        if row not in self._strips:
+            if len(self._strips) >= _STRIPS_KEPT:
+                self._strips.pop(next(iter(self._strips)))
+            self._strips[row] = season_strip(self._cube, row, size_px=self.tile_px)
+        return self._strips[row]
+
+    def place(self, index: int) -> dict[str, Any]:
+        """Name, position, dates, column values and pictures of one place, ready for JSON."""
+        lon, lat = self.table.lonlat[index]
+        dates = ["" if np.isnat(day) else str(day) for day in self.table.times[index]]
+        return {
+            "index": int(index),
+            "name": str(self.table.names[index]),
+            "lon": None if np.isnan(lon) else round(float(lon), 5),
+            "lat": None if np.isnan(lat) else round(float(lat), 5),
+            "dates": dates,
+            "facts": [[name, fact_text(values[index])] for name, values in self.table.columns.items()],
+            "strip": self.strip(index),
+        }
+
+    def detail(self, space: str, season: int, index: int, k: int = 6) -> dict[str, Any]:
+        """One place with its path through the plane and its nearest neighbours, ready for JSON."""
+        best, cosine = self.neighbours(space, season, index, k)
+        path = [
+            None if np.isnan(xy).any() else [float(xy[0]), float(xy[1])] for xy in self.plane(space)[index]
+        ]
+        found = [
+            {**self.place(int(i)), "similarity": round(float(value), 4), "km": self._km(index, int(i))}
+            for i, value in zip(best, cosine, strict=True)
+        ]
+        return {**self.place(index), "path": path, "neighbours": found, "tile_px": self.tile_px}
+
+    def _km(self, a: int, b: int) -> float | None:
+        """Great-circle distance in km, None where a coordinate is unknown."""
+        pair = self.table.lonlat[[a, b]]
+        if np.isnan(pair).any():
+            return None
+        return round(float(distance_km(pair[0, 0], pair[0, 1], pair[1, 0], pair[1, 1])), 1)
+
+
+def scene_of(
+    embeddings: xr.Dataset | xr.DataArray, cube: xr.Dataset | None = None, *, columns: Mapping | None = None
+) -> Scene:
+    """The scene of a dataset of embeddings; arguments as ``embedding_table``."""
+    return Scene(embedding_table(embeddings, cube, columns=columns), cube)
+
+
+def _with_pictures(cube: xr.Dataset | None) -> tuple[xr.Dataset | None, tuple[str, ...]]:
+    """The cube if true-colour pictures can be made of it, otherwise a sentence that says why not."""
+    if cube is None:
+        return None, ("no cube was given: places are shown without pictures",)
+    try:
+        rgb_bands(cube)
+    except LookupError as error:
+        return None, (str(error.args[0]),)
+    return cube, ()
+
+
+def fit_square(plane: np.ndarray) -> np.ndarray:
+    """Positions (..., 2) shifted and scaled into [0.02, 0.98], both axes alike, y turned downward."""
+    flat = plane.reshape(-1, 2)
+    good = np.isfinite(flat).all(1)
+    if not good.any():
+        return np.full(plane.shape, np.nan, np.float32)
+    low, high = flat[good].min(0), flat[good].max(0)
+    span = max(float((high - low).max()), 1e-9)
+    unit = (plane - (low + high) / 2) / span * 0.96
+    return (unit * np.array([1, -1], np.float32) + 0.5).astype(np.float32)
+
+
+def season_spread(rows: np.ndarray) -> np.ndarray:
+    """How much each place changes: 1 minus the mean cosine of its seasons to their mean direction, (P,).
+
+    Args:
+        rows: Shape (P, T, D), unit length, NaN where there is no embedding.
+    """
+    usable = np.isfinite(rows).all(-1)
+    count = usable.sum(1)
+    mean = np.where(usable[..., None], rows, 0).sum(1) / np.maximum(count, 1)[:, None]
+    return np.where(count > 1, 1 - np.linalg.norm(mean, axis=1), np.nan)
+
+
+def fact_text(value: Any) -> str:
+    """A column's value as words."""
+    if isinstance(value, (float, np.floating)):
+        return "unknown" if np.isnan(value) else f"{value:.4g}"
+    return str(value)
