@@ -236,4 +236,4 @@ def _check_values(cube: xr.Dataset) -> None:
     ids = cube["patch"].values
     if len(set(ids.tolist())) != len(ids):
         unique, counts = np.unique(ids.astype(str), return_counts=True)
-        raise ValueError(f"patch ids must differ, {unique[counts > 1][0]!r} comes {counts.max()} times")
+        raise ValueError(f"patch ids must differ, {str(unique[counts > 1][0])!r} comes {counts.max()} times")

@@ -52,7 +52,11 @@ def write_frame(cube: xr.Dataset, folder: Path) -> ShardLayout:
 
 def _without_pixels(cube: xr.Dataset) -> xr.Dataset:
     """The small variables, in memory, without encodings that another file gave them."""
-    return cube.drop_vars(PIXELS).load().drop_encoding()
+    frame = cube.drop_vars(PIXELS).load().drop_encoding()
+    for name, variable in frame.variables.items():
+        if variable.dtype.kind == "O":  # of an empty object array nobody could tell that it holds text
+            frame[name] = (variable.dims, variable.values.astype(np.dtypes.StringDType()), variable.attrs)
+    return frame
 
 
 def _new_layout(pixels: xr.DataArray) -> ShardLayout:

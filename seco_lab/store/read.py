@@ -31,13 +31,23 @@ def open_cube(path: str | Path) -> xr.Dataset:
         raise FileNotFoundError(f"no cube at {path}")
     if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
         raise ValueError(f"{path} is not a Zarr store: it has no zarr.json")
-    cube = xr.open_zarr(path, chunks=None)
+    try:
+        cube = xr.open_zarr(path, chunks=None, consolidated=_is_consolidated(path))
+    except KeyError as error:
+        raise ValueError(f"{path} is a Zarr store, but no cube: {error.args[0]}") from error
     if PIXELS in cube and _is_mapped(path):
         pixels = indexing.LazilyIndexedArray(_MappedPixels(path))
         cube[PIXELS] = xr.Variable(CUBE_DIMS, pixels, cube[PIXELS].attrs)
     cube = _described(cube)
     check_cube(cube)
     return cube
+
+
+def _is_consolidated(path: Path) -> bool:
+    """Whether one file states all metadata; asked first, as xarray warns where it looks in vain."""
+    if not (path / "zarr.json").exists():
+        return (path / ".zmetadata").exists()
+    return bool(root_metadata(path).get("consolidated_metadata"))
 
 
 def _is_mapped(path: Path) -> bool:

@@ -1,0 +1,407 @@
+"""Cubes on disk: one store for xarray and for the trainer, whole or old but never torn."""
+
+import errno
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from seco_lab.store import MappedCube, append, open_cube, repack, save_cube, shards
+from seco_lab.store.mapped import band_runs
+from tests.test_cube import small_cube
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch):
+    """Four patches a shard, so that small cubes span several."""
+    monkeypatch.setattr(shards, "MAX_SLOTS", 4)
+
+
+def rich_cube(patches=10, first=0):
+    cube = small_cube(
+        patches,
+        first=first,
+        label=np.arange(patches),
+        mask=np.full((patches, 6, 6), first, np.uint8),
+        item_id=np.full((patches, 3), "scene"),
+        split=["train"] * patches,
+    )
+    cube["time"].values[0, 0] = np.datetime64("NaT")
+    return cube
+
+
+def joined(*cubes):
+    return xr.concat(cubes, "patch", data_vars="minimal", coords="minimal")
+
+
+def test_round_trip(tmp_path):
+    cube = rich_cube()
+    save_cube(cube, tmp_path / "a.zarr")
+    xr.testing.assert_identical(open_cube(tmp_path / "a.zarr").load(), cube)
+
+
+def test_plain_xarray_reads_the_same_pixels(tmp_path):
+    cube = rich_cube()
+    save_cube(cube, tmp_path / "a.zarr")
+    for options in ({}, {"chunks": None}, {"consolidated": False}):
+        plain = xr.open_zarr(tmp_path / "a.zarr", **options)
+        np.testing.assert_array_equal(plain["reflectance"].values, cube["reflectance"].values)
+        assert plain["patch"].values.tolist() == cube["patch"].values.tolist()
+        np.testing.assert_array_equal(plain["time"].values, cube["time"].values)
+
+
+def test_lazy_selections_agree_with_arrays(tmp_path):
+    cube = rich_cube()
+    save_cube(cube, tmp_path / "a.zarr")
+    lazy, pixels = open_cube(tmp_path / "a.zarr")["reflectance"], cube["reflectance"].values
+    np.testing.assert_array_equal(lazy.isel(patch=7, band=[2, 0]).values, pixels[7][:, [2, 0]])
+    np.testing.assert_array_equal(
+        lazy.isel(patch=[9, 1], season=1, y=slice(2, 5)).values, pixels[[9, 1], 1, :, 2:5]
+    )
+    assert lazy.isel(patch=slice(0)).values.shape == (0, 3, 3, 6, 6)
+
+
+@pytest.mark.parametrize("bands", [(2, 1, 0), (0, 1, 2), (0, 2), (1,), (2, 0, 1), (0, 0)])
+def test_mapped_reads_agree_with_a_plain_loop(tmp_path, bands):
+    cube = rich_cube(11)
+    save_cube(cube, tmp_path / "a.zarr")
+    pixels, rng = cube["reflectance"].values, np.random.default_rng(5)
+    rows, seasons = rng.integers(0, 11, 20), rng.integers(0, 3, (20, 2))
+    top, left = rng.integers(0, 3, 20), rng.integers(0, 3, 20)
+    read = MappedCube(tmp_path / "a.zarr").read(rows, seasons, bands, top=top, left=left, size_px=4)
+    for i, t, c in itertools.product(range(20), range(2), range(len(bands))):
+        wanted = pixels[rows[i], seasons[i, t], bands[c], top[i] : top[i] + 4, left[i] : left[i] + 4]
+        np.testing.assert_array_equal(read[i, t, c], wanted)
+
+
+def test_mapped_read_fills_the_buffer_it_is_given_and_keeps_its_own(tmp_path):
+    save_cube(rich_cube(), tmp_path / "a.zarr")
+    mapped = MappedCube(tmp_path / "a.zarr")
+    out = np.empty((2, 1, 3, 6, 6), np.uint16)
+    assert mapped.read([0, 1], [[0], [1]], (0, 1, 2), out=out) is out
+    first = mapped.read([0, 1], [[0], [1]], (0, 1, 2))
+    assert np.shares_memory(first, mapped.read([4], [[2]], (0,)))
+    with pytest.raises(ValueError, match="out must be uint16"):
+        mapped.read([0], [[0]], (0,), out=out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([10], [[0]], (0,)), "row must lie in 0 to 9"),
+        (([-1], [[0]], (0,)), "row must lie"),
+        (([0], [[3]], (0,)), "season must lie in 0 to 2"),
+        (([0], [[0]], (3,)), "band must lie in 0 to 2"),
+    ],
+)
+def test_reads_outside_are_refused(tmp_path, arguments, words):
+    save_cube(rich_cube(), tmp_path / "a.zarr")
+    with pytest.raises(IndexError, match=words):
+        MappedCube(tmp_path / "a.zarr").read(*arguments)
+    with pytest.raises(IndexError, match="bottom edge"):
+        MappedCube(tmp_path / "a.zarr").read([0], [[0]], (0,), top=[3], size_px=4)
+
+
+def test_mapped_cube_travels_and_closes_old_maps(tmp_path, monkeypatch):
+    monkeypatch.setattr("seco_lab.store.mapped.MAX_MAPS", 2)
+    cube = rich_cube(16)
+    save_cube(cube, tmp_path / "a.zarr")
+    mapped = pickle.loads(pickle.dumps(MappedCube(tmp_path / "a.zarr")))
+    for row in (0, 4, 8, 12, 1, 13, 5):
+        np.testing.assert_array_equal(mapped.patch(row), cube["reflectance"].values[row])
+    assert len(mapped._maps) == 2
+
+
+def test_band_runs_cover_backwards_and_mixed_orders():
+    assert band_runs((3, 2, 1)) == [(slice(3, 0, -1), slice(0, 3))]
+    assert band_runs((2, 1, 0)) == [(slice(2, None, -1), slice(0, 3))]
+    assert band_runs((0, 4)) == [(slice(0, 1, 1), slice(0, 1)), (slice(4, 5, 1), slice(1, 2))]
+
+
+def test_checksum_of_the_standard():
+    assert shards.crc32c(b"123456789") == 0xE3069283
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1, 1, 1, 1), (3, 5, 2), (4, 4), (1, 9)])
+def test_appended_patches_equal_a_whole_cube(tmp_path, steps):
+    parts, first = [], 0
+    for count in steps:
+        parts.append(rich_cube(count, first))
+        first += count
+    save_cube(parts[0], tmp_path / "a.zarr")
+    for part in parts[1:]:
+        append(tmp_path / "a.zarr", part)
+    xr.testing.assert_equal(open_cube(tmp_path / "a.zarr").load(), joined(*parts))
+    plain = xr.open_zarr(tmp_path / "a.zarr", consolidated=False)
+    np.testing.assert_array_equal(plain["reflectance"].values, joined(*parts)["reflectance"].values)
+
+
+def test_a_cube_may_begin_empty(tmp_path):
+    save_cube(rich_cube(3).isel(patch=slice(0)), tmp_path / "a.zarr")
+    assert append(tmp_path / "a.zarr", rich_cube(3)) == 3
+    xr.testing.assert_equal(open_cube(tmp_path / "a.zarr").load(), rich_cube(3))
+
+
+def test_an_open_cube_keeps_its_length_while_the_store_grows(tmp_path):
+    save_cube(rich_cube(3), tmp_path / "a.zarr")
+    before, mapped = open_cube(tmp_path / "a.zarr"), MappedCube(tmp_path / "a.zarr")
+    append(tmp_path / "a.zarr", rich_cube(5, first=3))
+    xr.testing.assert_equal(before.load(), rich_cube(3))
+    assert len(mapped) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (lambda: rich_cube(2, first=9), "already has patch 'p9'"),
+        (lambda: small_cube(2, first=20), "only one has"),
+        (lambda: rich_cube(2, first=20).isel(band=[0, 1]), "has the bands B04, B03, B02, the new"),
+        (lambda: rich_cube(2, first=20).isel(season=[0, 1]), "per patch"),
+        (lambda: rich_cube(2, first=20).assign_attrs(unit="seco_8bit"), "has unit 'dn', the new"),
+        (
+            lambda: rich_cube(2, first=20).pipe(
+                lambda c: c.assign(reflectance=c["reflectance"].astype("u1"))
+            ),
+            "stores uint16, the new",
+        ),
+    ],
+)
+def test_append_refuses_what_does_not_fit(tmp_path, other, words):
+    save_cube(rich_cube(), tmp_path / "a.zarr")
+    with pytest.raises(ValueError, match=words):
+        append(tmp_path / "a.zarr", other())
+    assert open_cube(tmp_path / "a.zarr").sizes["patch"] == 10
+
+
+def test_existing_folders_are_kept_unless_asked(tmp_path):
+    save_cube(rich_cube(3), tmp_path / "a.zarr")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_cube(rich_cube(4), tmp_path / "a.zarr")
+    save_cube(open_cube(tmp_path / "a.zarr").isel(patch=[2]), tmp_path / "a.zarr", overwrite=True)
+    assert open_cube(tmp_path / "a.zarr")["patch"].values.tolist() == ["p2"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
+
+
+# ---- kill -9 and full disks
+
+
+def die_at(call: int, monkeypatch) -> None:
+    """Kill this process at its n-th sync or rename: every moment at which the disk changes state."""
+    counter = itertools.count(1)
+
+    def deadly(function):
+        def wrapped(*args, **kwargs):
+            if next(counter) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    monkeypatch.setattr(os, "fsync", deadly(os.fsync))
+    monkeypatch.setattr(Path, "replace", deadly(Path.replace))
+    monkeypatch.setattr(Path, "rename", deadly(Path.rename))
+
+
+def killed_in_child(task, call, monkeypatch) -> bool:
+    """Run a task in a forked process that kills itself at the n-th change; False if it got through."""
+    child = os.fork()
+    if child == 0:
+        die_at(call, monkeypatch)
+        task()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(tmp_path, monkeypatch):
+    old, more = small_cube(3), small_cube(3, first=3)
+    new, lengths = joined(old, more), set()
+    for call in itertools.count(1, 3):
+        path = save_cube(old, tmp_path / f"{call}.zarr")
+        alive = not killed_in_child(lambda path=path: append(path, more), call, monkeypatch)
+        found = open_cube(path).load()
+        lengths.add(found.sizes["patch"])
+        xr.testing.assert_equal(found, old if found.sizes["patch"] == 3 else new)
+        np.testing.assert_array_equal(MappedCube(path).patch(2), old["reflectance"].values[2])
+        # The next attempt heals what the dead one left.
+        append(path, more if found.sizes["patch"] == 3 else small_cube(1, first=6))
+        xr.testing.assert_equal(open_cube(path).isel(patch=slice(6)).load(), new)
+        if alive:
+            break
+    assert lengths == {3, 6}
+    assert call > 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(tmp_path, monkeypatch):
+    for call in (1, 2, 3, 4):
+        assert killed_in_child(lambda: save_cube(rich_cube(6), tmp_path / "a.zarr"), call, monkeypatch)
+        with pytest.raises(FileNotFoundError, match="no cube at"):
+            open_cube(tmp_path / "a.zarr")
+    save_cube(rich_cube(6), tmp_path / "a.zarr")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.slow
+def test_killed_from_outside_at_random_moments(tmp_path):
+    code = f"""
+        import sys, numpy as np
+        sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
+        from tests.test_cube import small_cube
+        from seco_lab.store import append, open_cube, save_cube
+        path = {str(tmp_path / "a.zarr")!r}
+        import pathlib
+        if not pathlib.Path(path).exists():
+            save_cube(small_cube(1), path)
+        for i in range(open_cube(path).sizes["patch"], 100000):
+            append(path, small_cube(1, first=i))
+            print(i, flush=True)
+    """
+    rng, length = np.random.default_rng(0), 0
+    for _ in range(3):
+        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        time.sleep(rng.uniform(0.05, 0.3))
+        child.kill()
+        child.wait()
+        cube = open_cube(tmp_path / "a.zarr").load()
+        assert cube.sizes["patch"] > length
+        length = cube.sizes["patch"]
+        for row in range(length):
+            xr.testing.assert_equal(cube.isel(patch=[row]), small_cube(1, first=row))
+
+
+def full_disk(monkeypatch, after):
+    """Let the n-th sync find no space."""
+    counter, sync = itertools.count(), os.fsync
+
+    def fsync(handle):
+        if next(counter) >= after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_no_space_while_saving_leaves_nothing(tmp_path, monkeypatch, after):
+    full_disk(monkeypatch, after)
+    with pytest.raises(OSError, match=r"no space left for .*a\.zarr: its pixels need .* MiB are free"):
+        save_cube(rich_cube(10), tmp_path / "a.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", range(0, 24, 4))
+def test_no_space_while_appending_keeps_the_old_cube(tmp_path, monkeypatch, after):
+    save_cube(rich_cube(6), tmp_path / "a.zarr")
+    size = (tmp_path / "a.zarr/reflectance/c/1/0/0/0/0").stat().st_size
+    with monkeypatch.context() as context:
+        full_disk(context, after)
+        with pytest.raises(OSError, match="no space left"):
+            append(tmp_path / "a.zarr", rich_cube(5, first=6))
+    xr.testing.assert_equal(open_cube(tmp_path / "a.zarr").load(), rich_cube(6))
+    assert (tmp_path / "a.zarr/reflectance/c/1/0/0/0/0").stat().st_size == size
+    assert not (tmp_path / "a.zarr/reflectance/c/2").exists()
+    assert append(tmp_path / "a.zarr", rich_cube(5, first=6)) == 11
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_real_limit_of_the_system_is_met_with_one_sentence(tmp_path):
+    import resource
+
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+        try:
+            save_cube(rich_cube(10), tmp_path / "a.zarr")
+        except OSError as error:
+            os._exit(0 if str(error).startswith("no space left for") else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- stores that others made
+
+
+def compressed(cube, path):
+    cube.drop_encoding().to_zarr(path, zarr_format=3, consolidated=False)
+    return path
+
+
+def test_a_compressed_cube_opens_and_can_be_repacked(tmp_path):
+    cube = rich_cube()
+    path = compressed(cube, tmp_path / "z.zarr")
+    xr.testing.assert_equal(open_cube(path).load(), cube)
+    with pytest.raises(ValueError, match="repack"):
+        MappedCube(path)
+    with pytest.raises(ValueError, match="another tool"):
+        append(path, rich_cube(2, first=20))
+    repack(path, tmp_path / "a.zarr")
+    np.testing.assert_array_equal(MappedCube(tmp_path / "a.zarr").patch(3), cube["reflectance"].values[3])
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_raw_shards_of_another_writer_are_mapped_in_whatever_order(tmp_path, location):
+    cube = rich_cube(9)
+    path = compressed(cube.drop_vars("reflectance"), tmp_path / "z.zarr")
+    array = zarr.open_group(path, mode="r+").create_array(
+        "reflectance", shape=cube["reflectance"].shape, dtype="uint16", chunks=(1, 3, 3, 6, 6),
+        shards={"shape": (4, 3, 3, 6, 6), "index_location": location}, compressors=None, filters=None,
+        dimension_names=cube["reflectance"].dims,
+    )  # fmt: skip
+    for row in (7, 2, 0, 5, 1):
+        array[row] = cube["reflectance"].values[row]
+    mapped, wanted = MappedCube(path), cube["reflectance"].values.copy()
+    wanted[[3, 4, 6, 8]] = 0  # never written
+    for row in range(9):
+        np.testing.assert_array_equal(mapped.patch(row), wanted[row])
+
+
+def test_changes_made_through_zarr_are_seen_and_growth_is_refused(tmp_path):
+    save_cube(rich_cube(6), tmp_path / "a.zarr")
+    zarr.open_group(tmp_path / "a.zarr", mode="r+")["reflectance"][5] = 7
+    assert (MappedCube(tmp_path / "a.zarr").patch(5) == 7).all()
+    with pytest.raises(ValueError, match="another tool"):
+        append(tmp_path / "a.zarr", rich_cube(2, first=20))
+
+
+def test_damage_is_named(tmp_path):
+    save_cube(rich_cube(6), tmp_path / "a.zarr")
+    shard = tmp_path / "a.zarr/reflectance/c/1/0/0/0/0"
+    raw = shard.read_bytes()
+    shard.write_bytes(raw[:-10])
+    with pytest.raises(ValueError, match="cut short"):
+        MappedCube(tmp_path / "a.zarr").patch(5)
+    shard.write_bytes(b"x" + raw[1:])
+    with pytest.raises(ValueError, match="does not match its checksum"):
+        MappedCube(tmp_path / "a.zarr").patch(5)
+
+
+def test_what_is_no_cube_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no cube at"):
+        open_cube(tmp_path / "none.zarr")
+    with pytest.raises(FileNotFoundError, match="no cube at"):
+        append(tmp_path / "none.zarr", rich_cube(1))
+    with pytest.raises(ValueError, match=r"no zarr\.json"):
+        open_cube(tmp_path)
+    xr.Dataset({"x": ("x", [1])}).to_zarr(tmp_path / "x.zarr", zarr_format=3, consolidated=False)
+    with pytest.raises(ValueError, match="variable 'reflectance'"):
+        open_cube(tmp_path / "x.zarr")
+    zarr.open_group(tmp_path / "g.zarr", mode="w").create_array("x", shape=(1,), dtype="u1")
+    with pytest.raises(ValueError, match="but no cube"):
+        open_cube(tmp_path / "g.zarr")
+    with pytest.raises(ValueError, match="not a cube"):
+        MappedCube(tmp_path / "g.zarr")
