@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from parity import fill, fill_queue, rand, sequential_name, tiny_encoder
+from parity import fill, fill_queue, parameter, rand, sequential_name, tiny_encoder
 
-from seco_lab.methods import MoCo, SeCo
+from seco_lab.batch import Batch
+from seco_lab.methods import GASSL, MoCo, SeCo
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.losses import contrastive_logits
 
@@ -103,3 +104,46 @@ def test_moco_step_equals_official(reference, monkeypatch):
     check_seco_step(reference, tag, method, views, logits, method.head, method.key_head)
     close(method.queue.rows.T, reference[f"{tag}/queue"][0])
     assert int(method.queue.pointer) == int(reference[f"{tag}/queue_ptr"][0])
+
+
+def filled_gassl(tag, labels):
+    if labels is None:
+        method = MoCo(tiny_encoder(), dim=128, queue_size=32, temperature=0.02)
+    else:
+        method = GASSL(tiny_encoder(), labels, clusters=100, queue_size=32)
+        method.classifier.load_state_dict(
+            {
+                name: parameter(f"{tag}/geo", f"layers.1.{name}", getattr(method.classifier, name).shape)
+                for name in ("weight", "bias")
+            }
+        )
+    fill(method.encoder, tag, "encoder_q.")
+    fill(method.key_encoder, tag, "encoder_k.")
+    fill(method.head, tag, "encoder_q.fc.")
+    fill(method.key_head, tag, "encoder_k.fc.")
+    fill_queue(method.queue, torch.nn.functional.normalize(rand(tag, "queue", (128, 32)), dim=0))
+    return method
+
+
+@pytest.mark.parametrize("tag", ["gassl_moco", "gassl_moco_tp", "gassl_moco_geo", "gassl_moco_geo_tp"])
+def test_gassl_step_equals_official(reference, monkeypatch, tag):
+    labels = reference.get(f"{tag}/geo_labels")
+    method = filled_gassl(tag, labels)
+    logits = capture_logits(monkeypatch, "moco")
+    optimizer = optimizer_for(method)
+    method.update_keys()
+    batch = Batch(torch.empty(8), torch.arange(8), torch.empty(8, 2), torch.empty(8, 1))
+    output = method.step({"query": image(tag, "im_q"), "key": image(tag, "im_k")}, batch)
+    close(logits[0], reference[f"{tag}/logits"])
+    close(output.loss, reference[f"{tag}/loss"])
+    close(output.metrics.get("loss_contrastive", output.loss), reference[f"{tag}/contrastive"])
+    close(method.key_encoder.conv1.weight, reference[f"{tag}/after_forward/encoder_k.conv1.weight"])
+    close(method.key_head[2].bias, reference[f"{tag}/after_forward/encoder_k.fc.2.bias"])
+    output.loss.backward()
+    optimizer.step()
+    method.after_step(output)
+    close(method.head[0].weight, reference[f"{tag}/after_optimizer/encoder_q.fc.0.weight"])
+    close(method.queue.rows.T, reference[f"{tag}/queue"])
+    assert int(method.queue.pointer) == int(reference[f"{tag}/queue_ptr"])
+    if labels is not None:
+        close(method.classifier.weight, reference[f"{tag}/geo_after/layers.1.weight"])

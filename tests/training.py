@@ -1,6 +1,5 @@
 """A made-up world for tests of the loop: ten coloured squares, batches by step, views by generator."""
 
-import numpy as np
 import torch
 
 from seco_lab.batch import Batch, generator_for
@@ -62,8 +61,3 @@ def tiny_run(folder=None, *, method=None, batches=None, views=None, spec=SPEC, *
 def same_state(one, other) -> bool:
     a, b = one.state_dict(), other.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def disturb_global_chance():
-    torch.manual_seed(int(torch.randint(1 << 30, ()).item()) + 1)
-    np.random.seed(int(np.random.randint(1 << 30)))

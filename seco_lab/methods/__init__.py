@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from seco_lab.methods.base import Method, StepOutput
+from seco_lab.methods.gassl import GASSL
 from seco_lab.methods.moco import MoCo
 from seco_lab.methods.seco import SeCo
 
-__all__ = ["Method", "MoCo", "SeCo", "StepOutput"]
+__all__ = ["GASSL", "Method", "MoCo", "SeCo", "StepOutput"]

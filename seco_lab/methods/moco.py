@@ -67,18 +67,29 @@ class MoCo(nn.Module):
 
     def step(self, views: Mapping[str, Tensor], batch: Batch) -> StepOutput:
         """Loss of one batch: which of the key and the queue belongs to each query?"""
-        query, key = views_named(views, self.view_names, "MoCo")
-        self.queue.check_batch_size(len(query))
-        embedding = unit_length(self.head(self.encoder(query)))
-        with torch.no_grad():
-            positive = unit_length(self.key_head(self.key_encoder(key)))
-        logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
+        _, embedding, positive, logits = self.contrast(views)
         return StepOutput(
             loss=pick_positive(logits),
             metrics={"top1": top1(logits)},
             keys={"all": positive},
             embeddings={"all": embedding.detach()},
         )
+
+    def contrast(self, views: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What methods on top of MoCo share.
+
+        Returns:
+            Output of the head (B, dim), the same at unit length, its keys (B, dim), and the logits
+            (B, 1 + queue size).
+        """
+        query, key = views_named(views, self.view_names, type(self).__name__)
+        self.queue.check_batch_size(len(query))
+        projected = self.head(self.encoder(query))
+        embedding = unit_length(projected)
+        with torch.no_grad():
+            positive = unit_length(self.key_head(self.key_encoder(key)))
+        logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
+        return projected, embedding, positive, logits
 
     def after_step(self, output: StepOutput) -> None:
         """Enqueue the keys and move the key encoder."""
@@ -93,7 +104,7 @@ class MoCo(nn.Module):
     def settings(self) -> dict[str, Any]:
         """What defines this method."""
         return {
-            "name": "MoCo",
+            "name": type(self).__name__,
             "dim": self.dim,
             "queue_size": len(self.queue.rows),
             "momentum": self.momentum,
