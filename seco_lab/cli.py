@@ -103,7 +103,7 @@ def _add_training(commands: Any) -> None:
     length.add_argument("--epochs", type=float)
     length.add_argument("--minutes", type=float, help="measure a few steps, then fix the number of steps")
     pretrain.add_argument("--batch", type=int, default=64)
-    pretrain.add_argument("--size-px", type=int, default=96, help="height and width of the views (96)")
+    pretrain.add_argument("--size-px", type=int, help="height and width of the views (96, or the patch)")
     pretrain.add_argument("--bands", default="rgb")
     pretrain.add_argument("--split", help="use only the patches of this split, where the cube has splits")
     pretrain.add_argument("--queue", type=int, help="negatives; by default 16384 or what the data allow")
@@ -201,8 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand.
 
     Returns:
-        0 when the work is done, 2 for bad input, 1 when the work failed (disk full, training diverged), 130 when
-        interrupted. What went wrong stands on stderr in one sentence.
+        0 when the work is done, 2 for bad input, 1 when the work failed (disk full, training diverged), 130
+        when interrupted. What went wrong stands on stderr in one sentence.
     """
     args = build_parser().parse_args(argv)
     try:

@@ -1,0 +1,63 @@
+"""``plan`` and ``gather``: from places to a cube."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seco_lab.commands.say import say
+
+if TYPE_CHECKING:
+    from seco_lab.gather import GatherReport
+    from seco_lab.places import Sampler
+
+
+def plan(args: argparse.Namespace) -> dict[str, Any]:
+    """Draw places and write them beside the rejected ones."""
+    from seco_lab.places import plan_places, rejected_path, save_plan
+
+    drawn = plan_places(args.places, _sampler(args), seed=args.seed)
+    out = save_plan(drawn, args.out)
+    say(f"{len(drawn)} places in {out}; {len(drawn.rejected)} refused, with reasons in {rejected_path(out)}")
+    return {"places": len(drawn), "rejected": len(drawn.rejected), "hash": drawn.hash, "out": str(out)}
+
+
+def _sampler(args: argparse.Namespace) -> Sampler:
+    from seco_lab.places import sampler_from_file, sampler_named
+
+    if Path(args.sampler).suffix:  # a file of points or polygons
+        return sampler_from_file(args.sampler)
+    return sampler_named(args.sampler, places=args.places, std_km=args.std_km)
+
+
+def gather(args: argparse.Namespace) -> dict[str, Any]:
+    """Fill a cube from a source, or turn a folder of imagery into one."""
+    from seco_lab.gather import gather_folder
+
+    if args.source == "simulated":
+        report = _gather_simulated(args)
+    elif args.places == "-":
+        report = gather_folder(args.source, args.out)
+    else:
+        raise ValueError(
+            f"source {args.source!r} cannot be asked for chosen places: use --source simulated, or turn a "
+            f"folder of imagery into a cube with: seco-lab gather - --source {args.source} --out {args.out}"
+        )
+    say(report)
+    counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}
+    return {"out": str(report.path), **counts}
+
+
+def _gather_simulated(args: argparse.Namespace) -> GatherReport:
+    from seco_lab.gather import gather as gather_plan
+    from seco_lab.places import open_plan
+    from seco_lab.seasons import random_phase
+    from seco_lab.sources.simulated import SimulatedSource
+
+    drawn = open_plan(args.places)
+    dates = random_phase(
+        drawn.place_list(), seed=args.seed, reference=args.reference_date, seasons=args.seasons
+    )
+    source = SimulatedSource(seed=args.seed)
+    return gather_plan(drawn, source, dates, args.out, size_px=args.size_px, bands=args.bands)

@@ -1,0 +1,187 @@
+"""``pretrain``: train an encoder on a cube without labels."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from seco_lab import __version__
+from seco_lab.commands.say import say
+
+RUN_FILE = "run.json"
+VIEW_PX = 96
+# The papers cut views of 224 px from patches of 264 px; the same share is kept at other sizes.
+WINDOW_SHARE = 264 / 224
+
+
+@dataclass(frozen=True)
+class Data:
+    """A cube for training.
+
+    Attributes:
+        cube: The cube, lazy where it lies on disk.
+        source: What batches are read from: a path to map into memory, or the cube itself.
+        rows: Patches to use, or None for all.
+    """
+
+    cube: xr.Dataset
+    source: Path | xr.Dataset
+    rows: np.ndarray | None
+
+
+def open_data(path: str, split: str | None = None) -> Data:
+    """Open a Zarr cube, or read a folder of imagery that a reader knows.
+
+    Raises:
+        LookupError: Nothing known there, or no such split.
+    """
+    from seco_lab.sources import read_cube
+
+    cube = read_cube(path)
+    mapped = (Path(path) / "zarr.json").exists()
+    return Data(cube, Path(path) if mapped else cube, _rows_of(cube, split))
+
+
+def _rows_of(cube: xr.Dataset, split: str | None) -> np.ndarray | None:
+    if split is None:
+        return None
+    if "split" not in cube:
+        raise LookupError(f"split {split!r} was asked for, but the data have no splits")
+    rows = np.flatnonzero(cube["split"].values == split)
+    if not len(rows):
+        known = ", ".join(sorted(set(cube["split"].values.tolist())))
+        raise LookupError(f"no patch belongs to split {split!r}; the data have {known}")
+    return rows
+
+
+def pretrain(args: argparse.Namespace) -> dict[str, Any]:
+    """Train, with a line of costs first and a progress bar."""
+    from tqdm.auto import tqdm
+
+    out = Path(args.out)
+    run = _build(args, out)
+    if args.resume and run.resume():
+        say(f"going on at step {run.step} of {run.steps}")
+    estimate = run.estimate()
+    say(estimate)
+    log = None
+    with tqdm(total=run.steps, initial=run.step, unit="step") as bar:
+        for log in run:
+            bar.update()
+            if log.step % 10 == 0 or log.step == run.steps:
+                bar.set_postfix_str(log.text() if hasattr(log, "text") else f"loss {float(log.loss):.3f}")
+    say(f"{run.steps} steps done: {out}")
+    loss = None if log is None else float(log.loss)
+    return {
+        "run": str(out),
+        "method": args.method,
+        "steps": run.steps,
+        "loss": loss,
+        "seconds_per_step": estimate.seconds_per_step,
+        "input": run.spec.to_dict(),
+    }
+
+
+def _build(args: argparse.Namespace, out: Path) -> Any:
+    """The run that the arguments describe; the number of steps is fixed and written down first."""
+    from seco_lab.commands.recipes import momentum_for, recipe_named
+
+    recipe = recipe_named(args.method)
+    data = open_data(args.cube, args.split)
+    stored = _stored_steps(out) if args.resume else None
+    parts = _Parts(args, recipe, data)
+    steps = stored or parts.steps_wanted()
+    if steps is None:
+        steps = parts.steps_in(args.minutes)
+        say(f"{args.minutes:g} minutes are {steps} steps")
+    run = parts.run(steps, momentum_for(steps, args.momentum), out)
+    if not (out / RUN_FILE).exists():
+        _store(out, args, steps)
+    return run
+
+
+class _Parts:
+    """Batches, views and method of a run whose length is not known yet."""
+
+    def __init__(self, args: argparse.Namespace, recipe: Any, data: Data) -> None:
+        from seco_lab.commands.recipes import queue_for
+        from seco_lab.data import CubeBatches, input_spec_for
+
+        side = min(data.cube.sizes["y"], data.cube.sizes["x"])
+        self.args, self.recipe, self.data = args, recipe, data
+        self.size_px = args.size_px or min(VIEW_PX, side)
+        self.spec = input_spec_for(
+            data.cube, bands=args.bands, size_px=self.size_px, rows=data.rows, seed=args.seed
+        )
+        window = round(self.size_px * WINDOW_SHARE)
+        self.batches = CubeBatches(
+            data.source,
+            args.batch,
+            seasons=recipe.seasons,
+            bands=self.spec.bands,
+            crop_px=window if window < side else None,
+            seed=args.seed,
+            rows=data.rows,
+        )
+        self.queue = queue_for(self.batches.steps_per_epoch * args.batch, args.batch, args.queue)
+
+    def steps_wanted(self) -> int | None:
+        """Steps asked for by number or by epochs; None where minutes were given."""
+        if self.args.minutes is not None:
+            return None
+        if self.args.steps is not None:
+            return self.args.steps
+        epochs = 200 if self.args.epochs is None else self.args.epochs
+        return max(1, round(epochs * self.batches.steps_per_epoch))
+
+    def run(self, steps: int, momentum: float, out: Path | None) -> Any:
+        from seco_lab.nn.encoders import encoder_named
+        from seco_lab.train import PretrainingRun, TrainConfig
+
+        encoder = encoder_named(self.args.encoder, len(self.spec.bands))
+        method = self.recipe.build(
+            encoder, self.data.cube, self.queue, momentum, self.args.temperature, self.args.seed
+        )
+        config = TrainConfig(
+            steps=steps, lr=self.args.lr, schedule=_schedule(self.args.schedule), seed=self.args.seed
+        )
+        views = self.recipe.views(self.spec, self.size_px)
+        return PretrainingRun(
+            method, self.batches, views, config, spec=self.spec, folder=out, device=self.args.device
+        )
+
+    def steps_in(self, minutes: float) -> int:
+        from seco_lab.train import steps_for_minutes
+
+        return steps_for_minutes(self.run(1, 0.99, None), minutes)
+
+
+def _schedule(name: str) -> Any:
+    from seco_lab.train import StepCosine, StepDecay
+
+    known = {"cosine": StepCosine, "steps": StepDecay}
+    if name not in known:
+        raise LookupError(f"unknown schedule {name!r}; known are {', '.join(known)}")
+    return known[name]()
+
+
+def _stored_steps(out: Path) -> int | None:
+    path = out / RUN_FILE
+    return json.loads(path.read_text())["steps"] if path.exists() else None
+
+
+def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
+    """Write down what was asked for, so that a resumed run has the same length."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
+    partial = out / f".{RUN_FILE}.partial"
+    content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}
+    partial.write_text(json.dumps(content, indent=1))
+    os.replace(partial, out / RUN_FILE)
