@@ -1,0 +1,209 @@
+"""Geographic maps behind one small protocol, with land below the tiles so that a map is never grey."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from seco_lab.viz.basemap import country_rings
+from seco_lab.viz.raster import Bounds, extent_of, padded, point_raster
+from seco_lab.viz.thumbnails import data_uri
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+EQUATOR_M = 40_075_017.0
+ClickReaction = Callable[[float, float, float], None]
+
+
+class MapBackend(Protocol):
+    """What the toolkit asks of a map; layers are known by name, adding a name again replaces it."""
+
+    @property
+    def widget(self) -> Any:
+        """What a notebook displays."""
+
+    def add_points(self, lon: np.ndarray, lat: np.ndarray, rgb: np.ndarray, *, name: str) -> None:
+        """Show points (P,) in degrees with colours (P, 3) uint8; any number of them."""
+
+    def add_marks(
+        self, lon: Sequence[float], lat: Sequence[float], texts: Sequence[str], *, name: str
+    ) -> None:
+        """Show a few rings with short texts."""
+
+    def add_outlines(self, frame: gpd.GeoDataFrame, *, name: str) -> None:
+        """Show the outlines of shapes, such as footprints."""
+
+    def on_click(self, react: ClickReaction) -> None:
+        """Call ``react(lon, lat, metres_per_pixel)`` at each click."""
+
+
+class LeafmapBackend:
+    """leafmap's ipyleaflet map: online tiles where there is a network, our own land below them where not.
+
+    Points are drawn as one picture and drawn again after each move: a layer per point fails at ten thousand.
+    """
+
+    def __init__(self, bounds: Bounds | None = None, *, height_px: int = 480) -> None:
+        """Make the map.
+
+        Args:
+            bounds: West, south, east, north in degrees; the world by default.
+            height_px: Height of the map.
+
+        Raises:
+            ImportError: leafmap is not installed.
+        """
+        self._map = offline_map(bounds, height_px=height_px)
+        self._layers: dict[str, Any] = {}
+        self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._map.observe(lambda _change: self._redraw(), "bounds")
+
+    @property
+    def widget(self) -> Any:
+        """The leafmap map."""
+        return self._map
+
+    def add_points(self, lon: np.ndarray, lat: np.ndarray, rgb: np.ndarray, *, name: str) -> None:
+        """Show points; see ``MapBackend``."""
+        self._points[name] = (np.stack([lon, lat], 1).astype(np.float64), np.asarray(rgb, np.uint8))
+        self._draw(name)
+
+    def add_marks(
+        self, lon: Sequence[float], lat: Sequence[float], texts: Sequence[str], *, name: str
+    ) -> None:
+        """Show a few rings with short texts; see ``MapBackend``."""
+        import ipyleaflet
+
+        marks: list[Any] = []
+        for x, y, text in zip(lon, lat, texts, strict=True):
+            ring = {"location": (y, x), "radius": 10, "fill_opacity": 0.0}
+            marks.append(ipyleaflet.CircleMarker(**ring, color="white", weight=5))
+            marks.append(ipyleaflet.CircleMarker(**ring, color="black", weight=2))
+            if text:
+                marks.append(_text_mark(y, x, text))
+        self._replace(name, ipyleaflet.LayerGroup(layers=tuple(marks), name=name))
+
+    def add_outlines(self, frame: gpd.GeoDataFrame, *, name: str) -> None:
+        """Show the outlines of shapes; see ``MapBackend``."""
+        import ipyleaflet
+
+        shapes = json.loads(frame[["geometry"]].to_crs(4326).to_json())
+        style = {"color": "#0072b2", "weight": 2, "fillOpacity": 0.05}
+        self._replace(name, ipyleaflet.GeoJSON(data=shapes, style=style, name=name))
+
+    def on_click(self, react: ClickReaction) -> None:
+        """Call ``react(lon, lat, metres_per_pixel)`` at each click."""
+
+        def hear(**event: Any) -> None:
+            if event.get("type") == "click":
+                lat, lon = event["coordinates"]
+                react(float(lon), float(lat), metres_per_pixel(float(lat), float(self._map.zoom)))
+
+        self._map.on_interaction(hear)
+
+    def _replace(self, name: str, layer: Any) -> None:
+        """Put a layer on the map in place of the one of that name."""
+        before = self._layers.get(name)
+        self._layers[name] = layer
+        if before is not None and before in self._map.layers:
+            self._map.substitute(before, layer)
+        else:
+            self._map.add(layer)
+
+    def _redraw(self) -> None:
+        for name in self._points:
+            self._draw(name)
+
+    def _draw(self, name: str) -> None:
+        """Draw a set of points for the part of the world in sight and a margin around it."""
+        import ipyleaflet
+
+        lonlat, rgb = self._points[name]
+        seen = self._seen(lonlat)
+        picture = point_raster(lonlat, rgb, seen, pixels_per_unit=256 * 2.0**self._map.zoom)
+        url, corners = data_uri(picture, kind="PNG"), ((seen[1], seen[0]), (seen[3], seen[2]))
+        layer = self._layers.get(name)
+        if layer is None:
+            self._replace(name, ipyleaflet.ImageOverlay(url=url, bounds=corners, name=name))
+            return
+        with layer.hold_sync():
+            layer.url, layer.bounds = url, corners
+
+    def _seen(self, lonlat: np.ndarray) -> Bounds:
+        """What the browser shows, widened; all points before it has answered."""
+        if len(self._map.bounds) != 2:
+            return extent_of(lonlat)
+        (south, west), (north, east) = self._map.bounds
+        if east <= west or north <= south:
+            return extent_of(lonlat)
+        return padded((max(west, -180.0), max(south, -85.0), min(east, 180.0), min(north, 85.0)))
+
+
+def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
+    """A leafmap map with the package's land below its online tiles.
+
+    Without a network the tiles stay away and the land shows; with one they cover it. No branch, no waiting.
+
+    Args:
+        bounds: West, south, east, north in degrees; the world by default.
+        height_px: Height of the map.
+
+    Raises:
+        ImportError: leafmap is not installed.
+    """
+    try:
+        import ipyleaflet
+        import leafmap  # seconds to import, therefore here and not at the top
+    except ImportError as error:
+        raise ImportError("maps need leafmap: pip install 'seco-lab[lab]'") from error
+    west, south, east, north = bounds or (-150.0, -50.0, 150.0, 70.0)
+    world = leafmap.Map(
+        center=[(south + north) / 2, (west + east) / 2],
+        zoom=zoom_for((west, south, east, north), height_px),
+        toolbar_control=False,
+        draw_control=False,
+        height=f"{height_px}px",
+    )
+    # Leaflet draws tiles at 200 and overlays at 400. A GeoJSON layer would ignore its pane and hide both.
+    world.panes = {"offline": {"zIndex": 150}}
+    rings = [[[float(lat), float(lon)] for lon, lat in ring] for ring in country_rings()]
+    land = ipyleaflet.Polygon(
+        locations=[[ring] for ring in rings],
+        pane="offline",
+        color="#b9b4a6",
+        weight=1,
+        fill_color="#f4f2ec",
+        fill_opacity=1.0,
+        name="Natural Earth",
+    )
+    world.add(land)
+    return world
+
+
+def metres_per_pixel(lat: float, zoom: float) -> float:
+    """Ground size of a screen pixel in metres."""
+    return EQUATOR_M * float(np.cos(np.radians(lat))) / (256 * 2.0**zoom)
+
+
+def zoom_for(bounds: Bounds, height_px: int) -> int:
+    """The largest whole zoom at which bounds fit into a map of that height, between 1 and 14."""
+    west, south, east, north = bounds
+    share = max((east - west) / 360 * 0.6, (north - south) / 170, 1e-6)
+    return int(np.clip(np.floor(np.log2(height_px / 256 / share)), 1, 14))
+
+
+def _text_mark(lat: float, lon: float, text: str) -> Any:
+    """A short text beside a ring."""
+    import ipyleaflet
+    from html import escape
+
+    halo = "text-shadow:0 0 3px #fff,0 0 3px #fff,0 0 3px #fff"
+    label = f'<b style="font:bold 12px system-ui;{halo}">{escape(text)}</b>'
+    icon = ipyleaflet.DivIcon(
+        html=label, icon_size=[18, 16], icon_anchor=[-11, 8], bg_pos=[0, 0], class_name=""
+    )
+    return ipyleaflet.Marker(location=(lat, lon), icon=icon, draggable=False)
