@@ -45,8 +45,9 @@ class Place:
 
 
 def wrap_lon(lon: ArrayLike) -> NDArray[np.float64]:
-    """Longitudes brought into [-180, 180) degrees."""
-    return (np.asarray(lon, float) + 180.0) % 360.0 - 180.0
+    """Longitudes brought into [-180, 180) degrees; those that are there stay as they are, to the last bit."""
+    lon = np.asarray(lon, float)
+    return np.where((lon >= -180) & (lon < 180), lon, (lon + 180.0) % 360.0 - 180.0)
 
 
 def unit_vectors(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
