@@ -1,0 +1,232 @@
+"""Real and simulated pixels as cubes: name a path, the layout is recognised."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from seco_lab.sources.base import PatchRecord, Reading, Refused
+
+__all__ = ["LAYOUTS", "import_cube", "layout_of", "read_cube"]
+
+# Layouts in the order in which they are tried, in words for messages.
+LAYOUTS = {
+    "zarr": "a Zarr cube",
+    "netcdf": "a NetCDF series (variables B02, ... along dates), or a folder of them",
+    "index": "a folder of GeoTIFF patches with index.csv (file, lat, lon)",
+    "seco": "the official SeCo folder (location / acquisition / B2.tif, ...)",
+    "eurosat": "EuroSAT (folders of classes, zip, or CSV with filename and class)",
+    "geotiffs": "a folder of multi-band GeoTIFFs of one area with dates in their names",
+}
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
+
+
+def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]]:
+    """The recogniser and the reader of a layout; imported when asked for, as each needs other libraries."""
+    if layout == "netcdf":
+        from seco_lab.sources.netcdf import find_netcdf, is_netcdf
+
+        return is_netcdf, find_netcdf
+    if layout == "index":
+        from seco_lab.sources.geotiff_index import find_indexed, is_indexed_folder
+
+        return is_indexed_folder, find_indexed
+    if layout == "seco":
+        from seco_lab.sources.seco_folder import find_seco, is_seco_folder
+
+        return is_seco_folder, find_seco
+    if layout == "eurosat":
+        from seco_lab.sources.eurosat import find_eurosat, is_eurosat
+
+        return is_eurosat, find_eurosat
+    from seco_lab.sources.geotiff_series import find_geotiff_series, is_geotiff_series
+
+    return is_geotiff_series, find_geotiff_series
+
+
+def layout_of(path: str | Path) -> str:
+    """Which of ``LAYOUTS`` lies at a path.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        LookupError: None of them; the message lists those known.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"nothing at {path}")
+    for layout in LAYOUTS:
+        if _is_zarr(path) if layout == "zarr" else _finder(layout)[0](path):
+            return layout
+    raise LookupError(f"{path} is no layout that is known; known are: {'; '.join(LAYOUTS.values())}")
+
+
+def read_cube(
+    path: str | Path,
+    *,
+    layout: str | None = None,
+    bands: str | Sequence[str] | None = None,
+    seasons: int | None = None,
+    size_px: int | None = None,
+    dates: Sequence[str] | None = None,
+    min_clear: float | None = None,
+    file_bands: Sequence[str] | None = None,
+    sensor: str | None = None,
+    csv: str | Path | None = None,
+    split: str | None = None,
+    offset: str | None = None,
+    limit: int | None = None,
+    on_bad: Literal["skip", "raise"] = "skip",
+    progress: bool = True,
+) -> xr.Dataset:
+    """A cube from whatever lies at ``path``.
+
+    A Zarr cube is opened lazily, anything else is read into memory. Files that are truncated, have the wrong
+    bands, no CRS or no data are never read: the cube's attribute ``refused`` lists them with the reason.
+
+    Args:
+        path: A file or folder in one of ``LAYOUTS``.
+        layout: Key of ``LAYOUTS``, where recognition is not wanted.
+        bands: Names, "rgb" or "all"; all if left out.
+        seasons: Dates per patch (SeCo, series).
+        size_px: Side of a patch (SeCo, series).
+        dates: Days to take for all patches (series).
+        min_clear: Share of a patch that must be clear (series).
+        file_bands: Band names in the files' order, where the files give none (GeoTIFFs).
+        sensor: Name of the sensor, where the bands leave it open (GeoTIFFs).
+        csv: The table of images, where it does not lie beside them (EuroSAT).
+        split: Only that split of the table (EuroSAT).
+        offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs).
+        limit: Only so many patches, spread over the list.
+        on_bad: "skip" lists bad files and goes on, "raise" refuses the whole.
+        progress: Show a bar where reading takes more than two seconds.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        LookupError: No known layout, band or sensor; the message lists those known.
+        ValueError: An option that this layout does not have, a bad file with ``on_bad="raise"``, no readable
+            file, or more pixels than fit into memory.
+    """
+    layout = layout or layout_of(path)
+    options = {
+        "seasons": seasons, "size_px": size_px, "dates": dates, "min_clear": min_clear, "sensor": sensor,
+        "file_bands": file_bands, "csv": csv, "split": split, "offset": offset,
+    }  # fmt: skip
+    if layout == "zarr":
+        return _opened(path, bands, limit, options)
+    from seco_lab.sources.assemble import read_all
+
+    reading = find(path, layout, bands=bands, limit=limit, **options)
+    return read_all(reading, on_bad=on_bad, progress=progress)
+
+
+def import_cube(
+    path: str | Path,
+    new_path: str | Path,
+    *,
+    layout: str | None = None,
+    bands: str | Sequence[str] | None = None,
+    seasons: int | None = None,
+    size_px: int | None = None,
+    limit: int | None = None,
+    on_bad: Literal["skip", "raise"] = "skip",
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[Refused]:
+    """Write what ``read_cube`` would give to a Zarr cube, block by block, for folders larger than memory.
+
+    Returns:
+        Files that were left out, with the reason.
+
+    Raises:
+        FileExistsError: Something is at ``new_path`` and ``overwrite`` is not set.
+        FileNotFoundError: Nothing is at ``path``.
+        LookupError: No known layout or band.
+        ValueError: As in ``read_cube``.
+    """
+    from seco_lab.sources.assemble import import_all
+
+    options = {"seasons": seasons, "size_px": size_px}
+    reading = find(path, layout or layout_of(path), bands=bands, limit=limit, **options)
+    return import_all(reading, new_path, on_bad=on_bad, overwrite=overwrite, progress=progress)
+
+
+def find(
+    path: str | Path, layout: str, *, bands: str | Sequence[str] | None, limit: int | None, **options: Any
+) -> Reading:
+    """The reading of a layout, with those options that were given.
+
+    Raises:
+        LookupError: No such layout or band.
+        ValueError: An option that the layout does not have.
+    """
+    if layout not in LAYOUTS or layout == "zarr":
+        raise LookupError(
+            f"no reader for {layout!r}; there are {', '.join(k for k in LAYOUTS if k != 'zarr')}"
+        )
+    reader = _finder(layout)[1]
+    known = set(inspect.signature(reader).parameters) - {"path"}
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_unknown(layout, set(given), known - {"bands", "limit"})
+    if bands is not None and "bands" in known:
+        given["bands"] = bands
+    reading = reader(Path(path), **given)
+    if limit is not None:
+        reading = replace(reading, jobs=_spread(reading.jobs, limit))
+    return reading if bands is None or "bands" in known else _with_bands(reading, bands)
+
+
+def _refuse_unknown(layout: str, given: set[str], known: set[str]) -> None:
+    odd = sorted(given - known)
+    if odd:
+        has = ", ".join(sorted(known)) or "none"
+        raise ValueError(
+            f"{LAYOUTS[layout]} has no option {odd[0]!r}; its options are {has}, bands and limit"
+        )
+
+
+def _spread(jobs: Sequence[Any], limit: int) -> list[Any]:
+    """So many jobs, evenly over the list: the first ones alone would often be all of one class."""
+    count = min(limit, len(jobs))
+    return [jobs[i * len(jobs) // count] for i in range(count)]
+
+
+def _with_bands(reading: Reading, bands: str | Sequence[str]) -> Reading:
+    """A reading that keeps only some bands, in the order asked for."""
+    names = reading.bands if bands == "all" else reading.sensor.subset(bands)
+    missing = [name for name in names if name not in reading.bands]
+    if missing:
+        raise LookupError(f"{reading.root} lacks band {missing[0]}; it has {', '.join(reading.bands)}")
+    order, read = [reading.bands.index(name) for name in names], reading.read
+
+    def selected(job: Any) -> PatchRecord:
+        record = read(job)
+        return replace(record, pixels=record.pixels[:, order])
+
+    return replace(reading, bands=tuple(names), read=selected)
+
+
+def _opened(
+    path: str | Path, bands: str | Sequence[str] | None, limit: int | None, options: dict[str, Any]
+) -> xr.Dataset:
+    """A Zarr cube, some of its bands and patches."""
+    from seco_lab.sensors import sensor_named
+    from seco_lab.store import open_cube
+
+    _refuse_unknown("zarr", {name for name, value in options.items() if value is not None}, set())
+    cube = open_cube(path)
+    if bands is not None and bands != "all":
+        names, held = sensor_named(cube.attrs["sensor"]).subset(bands), cube["band"].values.tolist()
+        missing = [name for name in names if name not in held]
+        if missing:
+            raise LookupError(f"{path} lacks band {missing[0]}; it has {', '.join(held)}")
+        cube = cube.isel(band=[held.index(name) for name in names])
+    return cube if limit is None else cube.isel(patch=_spread(range(cube.sizes["patch"]), limit))

@@ -1,0 +1,316 @@
+"""Pixels of the simulated world: the source that is always there, offline, with the truth beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from tqdm.auto import tqdm
+
+from seco_lab.cube import make_cube, utm_corner
+from seco_lab.places import Place
+from seco_lab.sensors import SENTINEL2_L1C, SENTINEL2_L2A, Sensor
+from seco_lab.world.acquisition import clearest
+from seco_lab.world.climate import days_of
+from seco_lab.world.events import CHANGES, EventWindow
+from seco_lab.world.frame import Frame, canvas
+from seco_lab.world.landcover import EUROSAT_CLASSES, LAND_COVER
+from seco_lab.world.render import View, render
+from seco_lab.world.scene import build_scene
+from seco_lab.world.truth import Truth, boxes_of, change_between, truth_on
+
+MAX_LAT = 84.0  # UTM ends here
+_GRID_M = 20.0  # corners lie on the lattice of the 20 m bands
+_QUIET = 200  # a progress bar appears from this many patches on
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Where a patch lies: its canvas and its window in it."""
+
+    frame: Frame
+    window: tuple[int, int, int]
+    x0: float
+    y0: float
+
+
+class SimulatedSource:
+    """Believable Sentinel-2 patches of anywhere on Earth on any day, a pure function of seed, place and day.
+
+    Coordinates, climates, coasts, sun and calendar are those of the Earth; what stands on the ground is
+    invented. Patches that touch or overlap agree, and neither the order nor the grouping of calls matters.
+
+    Args:
+        seed: Which world, 0 or more.
+        sensor: SENTINEL2_L2A (surface reflectance) or SENTINEL2_L1C (top of atmosphere).
+        clouds: Whether there are clouds and their shadows.
+        max_cloud: Percent of cloud that a gatherer would accept: for each date the nearest pass of the satellite
+            whose sky is clearer is taken, or the clearest. None takes every date exactly as asked.
+        within_days: How far from the wanted date a pass may lie.
+        change: Two dates between which the ground changes (construction, clear-cut, flood); None: it does not.
+        change_share: How many of the sites change, 0 to 1.
+
+    Raises:
+        ValueError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        sensor: Sensor = SENTINEL2_L2A,
+        clouds: bool = True,
+        max_cloud: float | None = 20.0,
+        within_days: int = 12,
+        change: tuple[ArrayLike, ArrayLike] | None = None,
+        change_share: float = 0.6,
+    ) -> None:
+        if seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {seed}")
+        if sensor not in (SENTINEL2_L2A, SENTINEL2_L1C):
+            raise ValueError(f"the world is seen by sentinel2-l2a or sentinel2-l1c, got {sensor.name}")
+        if max_cloud is not None and not 0 <= max_cloud <= 100:
+            raise ValueError(f"max_cloud is a percentage from 0 to 100 or None, got {max_cloud}")
+        if within_days < 0 or not 0 <= change_share <= 1:
+            raise ValueError(
+                f"want within_days >= 0 and 0 <= change_share <= 1, got {within_days}, {change_share}"
+            )
+        self.seed = int(seed)
+        self.sensor = sensor
+        self.clouds = clouds
+        self.max_cloud = max_cloud
+        self.within_days = within_days
+        self.change_window = None if change is None else _window(change, change_share)
+
+    def load(
+        self, places: Sequence[Place], dates: ArrayLike, size_px: int, bands: str | Sequence[str] = "all"
+    ) -> xr.Dataset:
+        """A cube of these places, in their order, without labels.
+
+        Args:
+            places: Centres; corners lie on multiples of 20 m, so a centre moves by 14 m at most.
+            dates: Wanted days, datetime64, shape (P, T), or (T,) for all places alike.
+            size_px: Side of the patches.
+            bands: ``"all"``, ``"rgb"`` or names.
+
+        Raises:
+            ValueError: Dates that are not datetime64 or do not fit the places, a place beyond 84 degrees, a size
+                below 1.
+            LookupError: A band that the sensor does not have.
+        """
+        return self._cube(places, dates, size_px, bands, labelled=False)
+
+    def labelled(
+        self, places: Sequence[Place], dates: ArrayLike, size_px: int, bands: str | Sequence[str] = "all"
+    ) -> xr.Dataset:
+        """The cube of :meth:`load` with the truth of the first date.
+
+        It adds ``label`` (the class that names the patch) and ``labels`` (all that cover 4 %), both in EuroSAT's ten
+        classes, ``mask`` (codes of LAND_COVER for each pixel) and ``boxes`` of buildings.
+        """
+        return self._cube(places, dates, size_px, bands, labelled=True)
+
+    def truth(self, places: Sequence[Place], dates: ArrayLike, size_px: int) -> xr.Dataset:
+        """What is really there.
+
+        Args:
+            places: Centres.
+            dates: As for :meth:`load`.
+            size_px: Side of the patches.
+
+        Returns:
+            ``land_cover`` (patch, season, y, x), codes of the attribute ``land_cover_names``; ``buildings`` (patch,
+            season, y, x); of the first date ``dominant`` (patch,), ``purity`` (patch,), ``labels`` (patch, class) and
+            ``boxes`` (patch, box, field): class, left, top, right, bottom, -1 where a patch has fewer.
+        """
+        days, sites = self._sites(places, dates, size_px)
+        rows = []
+        for site, wanted in self._each(sites, days):
+            scene = build_scene(site.frame, self.change_window)
+            rows.append([truth_on(scene, int(day), site.window) for day in wanted])
+        return _truth_dataset(places, rows)
+
+    def change(
+        self, places: Sequence[Place], before: ArrayLike, after: ArrayLike, size_px: int
+    ) -> xr.Dataset:
+        """Where and how the ground differs between two dates; the source must have been made with ``change``.
+
+        Args:
+            places: Centres.
+            before: One date.
+            after: A later date.
+            size_px: Side of the patches.
+
+        Returns:
+            ``change`` (patch, y, x): 0 none, 1 construction, 2 clear-cut, 3 flood.
+
+        Raises:
+            ValueError: The source knows no change.
+        """
+        if self.change_window is None:
+            raise ValueError(
+                "this world does not change; make the source with change=(first date, last date)"
+            )
+        pair = np.array([_dates(before).item(), _dates(after).item()], "datetime64[D]")
+        days, sites = self._sites(places, pair, size_px)
+        masks = [
+            change_between(build_scene(site.frame, self.change_window), int(d[0]), int(d[1]), site.window)
+            for site, d in self._each(sites, days)
+        ]
+        coords = {"patch": [place.name for place in places]}
+        attrs = {"change_names": list(CHANGES), "before": str(pair[0]), "after": str(pair[1])}
+        return xr.Dataset({"change": (("patch", "y", "x"), np.stack(masks))}, coords, attrs)
+
+    def _sites(
+        self, places: Sequence[Place], dates: ArrayLike, size_px: int
+    ) -> tuple[NDArray[np.int64], list[_Site]]:
+        """Days of the passes taken, shape (P, T), and where the patches lie."""
+        days = _checked_days(places, dates, size_px)
+        lon, lat = (np.array([getattr(place, name) for place in places]) for name in ("lon", "lat"))
+        epsg, x0, y0 = utm_corner(lon, lat, size_px=int(size_px), pixel_size_m=10.0)
+        x0, y0 = np.rint(x0 / _GRID_M) * _GRID_M, np.rint(y0 / _GRID_M) * _GRID_M
+        sites = []
+        for code, x, y in zip(epsg, x0, y0, strict=True):
+            frame, top, left = canvas(self.seed, int(code), float(x), float(y), int(size_px))
+            sites.append(_Site(frame, (top, left, int(size_px)), float(x), float(y)))
+        if self.clouds and self.max_cloud is not None:
+            for site, row in zip(sites, days, strict=True):
+                row[:] = [clearest(site.frame, int(d), self.max_cloud, self.within_days) for d in row]
+        return days, sites
+
+    def _each(self, sites: list[_Site], days: NDArray[np.int64]) -> Iterator[tuple[_Site, NDArray[np.int64]]]:
+        pairs = zip(sites, days, strict=True)
+        return iter(tqdm(pairs, total=len(sites), desc="simulating", disable=len(sites) < _QUIET or None))
+
+    def _cube(
+        self,
+        places: Sequence[Place],
+        dates: ArrayLike,
+        size_px: int,
+        bands: str | Sequence[str],
+        *,
+        labelled: bool,
+    ) -> xr.Dataset:
+        names = self.sensor.subset(bands)
+        days, sites = self._sites(places, dates, size_px)
+        pixels = np.empty((*days.shape, len(names), size_px, size_px), np.uint16)
+        cloud, truths = np.zeros(days.shape, np.float32), []
+        for row, (site, wanted) in enumerate(self._each(sites, days)):
+            scene = build_scene(site.frame, self.change_window)
+            view = View(self.sensor, names, site.window, self.clouds)
+            pixels[row], cloud[row] = render(scene, wanted, view)
+            if labelled:
+                truths.append(truth_on(scene, int(wanted[0]), site.window))
+        return make_cube(
+            pixels,
+            patch=[place.name for place in places],
+            time=(days.astype("datetime64[D]") + np.timedelta64(10 * 60 + 30, "m")).astype("datetime64[ns]"),
+            lon=[place.lon for place in places],
+            lat=[place.lat for place in places],
+            sensor=self.sensor,
+            bands=names,
+            epsg=[site.frame.epsg for site in sites],
+            x0=[site.x0 for site in sites],
+            y0=[site.y0 for site in sites],
+            attrs=self._attrs(),
+            cloud_cover=cloud,
+            nodata_share=np.zeros(days.shape, np.float32),
+            item_id=self._item_ids(sites, days),
+            **(_labels(truths) if labelled else {}),
+        )
+
+    def _attrs(self) -> dict[str, str | int]:
+        licence = "Apache-2.0 (simulated; no measurement)"
+        return {
+            "source": "simulated",
+            "seed": self.seed,
+            "licence": licence,
+            "attribution": "seco_lab simulated world",
+        }
+
+    def _item_ids(self, sites: list[_Site], days: NDArray[np.int64]) -> NDArray[np.object_]:
+        stamps = np.datetime_as_string(days.astype("datetime64[D]"))
+        zones = np.array([site.frame.epsg for site in sites])[:, None]
+        make = np.frompyfunc(lambda zone, stamp: f"SIM{self.seed}_{zone}_{stamp.replace('-', '')}", 2, 1)
+        return make(zones, stamps)
+
+
+def _dates(dates: ArrayLike) -> NDArray[np.datetime64]:
+    """Dates as days.
+
+    Raises:
+        ValueError: They are not datetime64, or one is missing.
+    """
+    array = np.asarray(dates)
+    if not np.issubdtype(array.dtype, np.datetime64):
+        raise ValueError(f"dates must be datetime64, such as np.datetime64('2024-06-01'), got {array.dtype}")
+    if np.isnat(array).any():
+        raise ValueError("a date is missing (NaT); every place needs a day for each season")
+    return array.astype("datetime64[D]")
+
+
+def _window(change: tuple[ArrayLike, ArrayLike], share: float) -> EventWindow:
+    first, last = (int(days_of(_dates(date))) for date in change)
+    if first >= last:
+        raise ValueError(f"change wants an earlier and a later date, got {change[0]} and {change[1]}")
+    return EventWindow(first, last, share)
+
+
+def _checked_days(places: Sequence[Place], dates: ArrayLike, size_px: int) -> NDArray[np.int64]:
+    """Wanted days, shape (P, T); refuses what cannot be drawn."""
+    if isinstance(size_px, bool) or int(size_px) != size_px or size_px < 1:
+        raise ValueError(f"size_px is a number of pixels from 1 on, got {size_px}")
+    if len(places) == 0:
+        raise ValueError("no places: a cube needs at least one")
+    far = [place for place in places if abs(place.lat) > MAX_LAT]
+    if far:
+        raise ValueError(f"place {far[0].name!r} lies at latitude {far[0].lat:g}; UTM ends at 84 degrees")
+    days = days_of(_dates(dates))
+    days = np.broadcast_to(days, (len(places), days.size)) if days.ndim == 1 else days
+    if days.ndim != 2 or len(days) != len(places) or days.shape[1] == 0:
+        raise ValueError(f"dates need the shape ({len(places)}, seasons), one row a place, got {days.shape}")
+    return days.copy()
+
+
+def _labels(truths: list[Truth]) -> dict[str, object]:
+    """What a labelled cube adds."""
+    return {
+        "label": np.array([t.dominant for t in truths], np.int64),
+        "labels": np.stack([t.labels for t in truths]),
+        "mask": np.stack([t.land_cover for t in truths]),
+        "boxes": _stacked_boxes(truths),
+        "class_names": EUROSAT_CLASSES,
+    }
+
+
+def _stacked_boxes(truths: list[Truth]) -> NDArray[np.float32]:
+    boxes = [boxes_of(t.buildings) for t in truths]
+    stacked = np.full((len(boxes), max(1, *(len(b) for b in boxes), 1), 5), -1, np.float32)
+    for row, found in enumerate(boxes):
+        stacked[row, : len(found)] = found
+    return stacked
+
+
+def _truth_dataset(places: Sequence[Place], rows: list[list[Truth]]) -> xr.Dataset:
+    first = [row[0] for row in rows]
+    return xr.Dataset(
+        {
+            "land_cover": (
+                ("patch", "season", "y", "x"),
+                np.array([[t.land_cover for t in row] for row in rows]),
+            ),
+            "buildings": (
+                ("patch", "season", "y", "x"),
+                np.array([[t.buildings for t in row] for row in rows]),
+            ),
+            "dominant": ("patch", np.array([t.dominant for t in first])),
+            "purity": ("patch", np.array([t.purity for t in first])),
+            "labels": (("patch", "class"), np.stack([t.labels for t in first])),
+            "boxes": (("patch", "box", "field"), _stacked_boxes(first)),
+        },
+        {"patch": [place.name for place in places], "class": list(EUROSAT_CLASSES)},
+        {"land_cover_names": list(LAND_COVER), "class_names": list(EUROSAT_CLASSES)},
+    )
