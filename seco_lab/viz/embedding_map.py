@@ -12,7 +12,7 @@ import xarray as xr
 from seco_lab.places import distance_km
 from seco_lab.viz.maps import LeafmapBackend, MapBackend
 from seco_lab.viz.raster import extent_of
-from seco_lab.viz.scene import PCA, SIMILARITY, Scene, scene_of
+from seco_lab.viz.scene import SIMILARITY, Scene, scene_of
 
 REACH_PX = 14  # how far from a point a click still means it
 POINTS, MARKS = "places", "selected"
@@ -64,8 +64,8 @@ class EmbeddingMap:
 
     def _listen(self) -> None:
         self.backend.on_click(lambda *event: self._guarded(lambda: self._clicked(*event)))
-        self.season.observe(lambda _c: self._guarded(self._refresh), "value")
-        self.place.observe(lambda _c: self._guarded(self._refresh), "value")
+        self.season.observe(lambda _c: self._guarded(self._on_season), "value")
+        self.place.observe(lambda _c: self._guarded(self._on_place), "value")
         self.colour.observe(lambda _c: self._guarded(self._draw_points), "value")
 
     def _guarded(self, action: Any) -> None:
@@ -85,10 +85,17 @@ class EmbeddingMap:
         if index >= 0:
             self.place.value = index
 
-    def _refresh(self) -> None:
-        if self.season.value is None:
-            return
+    def _on_season(self) -> None:
         self._draw_points()
+        self._show_place()
+
+    def _on_place(self) -> None:
+        if self.colour.value == SIMILARITY:
+            self._draw_points()
+        self._show_place()
+
+    def _show_place(self) -> None:
+        """Fill the panel and ring the place and its neighbours."""
         index = self.place.value
         if index < 0:
             self.panel.value = _hint()
@@ -190,5 +197,3 @@ def _hint() -> str:
         "<p style='color:#55626b'>Click a place to see it through the seasons and what is most like it.</p>"
     )
 
-
-__all__ = ["PCA", "SIMILARITY", "EmbeddingMap", "embedding_map", "nearest_place", "panel_html"]

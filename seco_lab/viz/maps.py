@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 EQUATOR_M = 40_075_017.0
+_WORLD = ((-85.0, -540.0), (85.0, 540.0))
 ClickReaction = Callable[[float, float, float], None]
 
 
@@ -170,17 +171,10 @@ def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
     )
     # Leaflet draws tiles at 200 and overlays at 400. A GeoJSON layer would ignore its pane and hide both.
     world.panes = {"offline": {"zIndex": 150}}
-    rings = [[[float(lat), float(lon)] for lon, lat in ring] for ring in country_rings()]
-    land = ipyleaflet.Polygon(
-        locations=[[ring] for ring in rings],
-        pane="offline",
-        color="#b9b4a6",
-        weight=1,
-        fill_color="#f4f2ec",
-        fill_opacity=1.0,
-        name="Natural Earth",
-    )
-    world.add(land)
+    rings = [[[[float(lat), float(lon)] for lon, lat in ring]] for ring in country_rings()]
+    paint = {"pane": "offline", "weight": 1, "fill_opacity": 1.0}
+    world.add(ipyleaflet.Rectangle(bounds=_WORLD, color="#dde7ec", fill_color="#dde7ec", name="sea", **paint))
+    world.add(ipyleaflet.Polygon(locations=rings, color="#b9b4a6", fill_color="#f4f2ec", name="land", **paint))
     return world
 
 

@@ -255,13 +255,13 @@ def explorer_figure(lonlat: np.ndarray, plane: np.ndarray, rgb: np.ndarray) -> F
     """
     keep = slice(None, None, max(1, len(lonlat) // MAX_PICTURED))
     lonlat, plane, tint = lonlat[keep], plane[keep], rgb[keep] / 255
-    figure = _figure(9.6, 3.6)
-    left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
+    figure = _figure(10.2, 3.5)
+    left, right = figure.subplots(1, 2, width_ratios=[2, 1])
     draw_land(left)
     size = float(np.clip(3000 / max(len(lonlat), 1), 0.3, 22))
     left.scatter(lonlat[:, 0], lonlat[:, 1], c=tint, s=size, linewidths=0, zorder=3)
     _frame(left, lonlat[:, 0], lonlat[:, 1], True)
     right.scatter(plane[:, 0], 1 - plane[:, 1], c=tint, s=size, linewidths=0)
-    right.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    right.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), aspect="equal")
     right.spines[:].set_color("#d8dde1")
     return figure

@@ -124,7 +124,9 @@ class StaticModel {
 function openStaticExplorer() {
   const data = JSON.parse(document.getElementById("explorer-data").textContent);
   window.explorerModel = new StaticModel(data);
-  render({ model: window.explorerModel, el: document.getElementById("explorer") });
+  const explorer = new Explorer(window.explorerModel, document.getElementById("explorer"));
+  // For whoever scripts the page: where a place is drawn, in pixels of the map (0) or the plane (1).
+  window.explorerPixel = (pane, index) => explorer.panes[pane].pixelOf(index);
 }
 
 openStaticExplorer();

@@ -1,0 +1,216 @@
+"""A real browser: the explorer and the leafmap map in JupyterLab, Stop in a running cell, the report offline."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright")
+pytest.importorskip("jupyterlab")
+pytest.importorskip("anywidget")
+
+from lab import CHROMIUM, chromium, running_lab
+from made_up import made_up
+
+from seco_lab.viz.charts import Score
+from seco_lab.viz.report import write_report
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}"),
+]
+
+EXPLORER_CELLS = [
+    "from made_up import made_up\n"
+    "from seco_lab.viz.explorer import EmbeddingExplorer\n"
+    "from seco_lab.viz.embedding_map import embedding_map\n"
+    "embeddings, cube = made_up()\n"
+    "explorer = EmbeddingExplorer(embeddings, cube)\n"
+    "explorer",
+    "world = embedding_map(embeddings, cube)\nworld",
+    "print('BUILT')",
+]
+STOP_CELLS = [
+    "import time\n"
+    "from types import SimpleNamespace\n"
+    "from seco_lab.viz.dashboard import TrainingDashboard\n"
+    "class Run:\n"
+    "    step, steps = 0, 100_000\n"
+    "    def __iter__(self): return self\n"
+    "    def __next__(self):\n"
+    "        time.sleep(0.02); self.step += 1\n"
+    "        return SimpleNamespace(step=self.step, loss=5 / self.step, metrics={'top1_z0': 0.5}, lr=0.1)\n"
+    "run = Run()",
+    "with TrainingDashboard(run) as dashboard:\n"
+    "    for log in run:\n"
+    "        dashboard.update(log)\n"
+    "print('STOPPED', 0 < run.step < run.steps)",
+    "first = run.step\nnext(iter(run))\nprint('CONTINUES', run.step == first + 1)",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+def box_of(page, selector, number=0):
+    """The middle of an element and its size."""
+    found = page.locator(selector).nth(number)
+    found.scroll_into_view_if_needed()
+    return found.bounding_box()
+
+
+def test_explorer_and_map_in_jupyterlab(lab, browser):
+    page = lab.open(browser, "explore.ipynb", EXPLORER_CELLS)
+    lab.run_all(page)
+    lab.wait_for_text(page, "BUILT")
+    page.wait_for_selector(".se-pane")
+    box = box_of(page, ".se-pane", 1)
+    # The plane is fitted to the points: Enter takes the one nearest to the middle.
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.locator(".se-pane").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".se-near", timeout=20_000)
+    assert page.locator(".se-near").count() == 6
+    assert page.locator(".se-shot").count() == 4
+    first = page.locator(".se-card h3").first.inner_text()
+
+    page.locator(".se-near").first.click()
+    page.wait_for_function("t => document.querySelector('.se-card h3').innerText !== t", arg=first, polling=200)
+
+    page.locator(".se-seasons input").fill("2")
+    page.wait_for_selector(".se-shot.se-now[data-season='2']")
+    assert page.locator(".se-season").inner_text().startswith("3")
+    page.wait_for_function("() => document.querySelector('.se-neighbours small').innerText.includes('3')", polling=200)
+    page.locator(".se-bar select").first.select_option("kind")
+    page.wait_for_selector(".se-chip >> text=forest")
+    click_leafmap(page)
+    assert not [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
+    page.close()
+
+
+def click_leafmap(page) -> None:
+    """Land is there although no tile came; a click on a point shows its patches; the slider moves on."""
+    world = page.locator(".leaflet-container").first
+    world.scroll_into_view_if_needed()
+    page.wait_for_selector(".leaflet-offline-pane path", state="attached")
+    overlay = page.wait_for_selector(".leaflet-overlay-pane img, .leaflet-image-layer", state="attached")
+    spot = overlay.evaluate(FIND_POINT)
+    page.mouse.click(spot["x"], spot["y"])
+    page.wait_for_selector(".seco-neighbour img", timeout=20_000)
+    assert page.locator(".seco-neighbour").count() == 6
+    before = page.locator(".seco-panel").inner_text()
+    handle = page.locator(".widget-slider .noUi-handle, .jupyter-widgets.widget-selectionslider [role=slider]").first
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("t => document.querySelector('.seco-panel').innerText !== t", arg=before, polling=200)
+
+
+# The middle of some opaque pixels of the points' picture, in page coordinates.
+FIND_POINT = """async image => {
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const c = canvas.getContext('2d');
+  c.drawImage(image, 0, 0);
+  const alpha = c.getImageData(0, 0, canvas.width, canvas.height).data, r = image.getBoundingClientRect();
+  const solid = (x, y) => alpha[4 * (Math.round(y) * canvas.width + Math.round(x)) + 3] > 0;
+  const map = image.closest('.leaflet-container').getBoundingClientRect();
+  for (let y = 8; y < canvas.height - 8; y += 3) for (let x = 8; x < canvas.width - 8; x += 3) {
+    const at = {x: r.left + x * r.width / canvas.width, y: r.top + y * r.height / canvas.height};
+    const inside = at.x > map.left + 90 && at.x < map.right - 40 && at.y > map.top + 40 && at.y < map.bottom - 60;
+    if (inside && at.y < innerHeight - 60 && [[0,0],[4,0],[-4,0],[0,4],[0,-4]].every(([a, b]) => solid(x + a, y + b))) return at;
+  }
+  throw new Error('no point in sight');
+}"""
+
+
+def test_stop_ends_a_running_cell(lab, browser):
+    page = lab.open(browser, "stop.ipynb", STOP_CELLS)
+    lab.run_all(page)
+    stop = page.wait_for_selector(".sd-stop:visible", timeout=60_000)
+    page.wait_for_function("() => document.querySelectorAll('.sd-panels canvas').length >= 2", polling=200)
+    stop.click()
+    lab.wait_for_text(page, "STOPPED True")
+    lab.wait_for_text(page, "CONTINUES True")
+    assert "run the cell again" in page.locator(".sd-status").inner_text()
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    embeddings, cube = made_up()
+    steps = np.arange(1, 60)
+    return write_report(
+        tmp_path_factory.mktemp("report") / "report.html",
+        embeddings=embeddings,
+        cube=cube,
+        results=[Score("linear probe", "SeCo", 0.8, 0.78, 0.82), Score("linear probe", "raw", 0.7, role="floor")],
+        curves={"step": steps, "loss": 5 / steps},
+        meta={"title": "Test", "seed": 0},
+    )
+
+
+def open_report(browser, path, script=""):
+    """A page with the report and no network, what it asked for, and what it complained about."""
+    page = browser.new_context(viewport={"width": 1200, "height": 1000}, offline=True).new_page()
+    page.add_init_script(script)
+    left, errors = [], []
+    page.on("request", lambda r: left.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".se-pane")
+    return page, left, errors
+
+
+def test_report_works_alone(browser, report):
+    page, left, errors = open_report(browser, report)
+    page.wait_for_timeout(300)
+    index = 17
+    spot = page.evaluate(
+        "i => { const b = document.querySelectorAll('.se-pane')[0]; b.scrollIntoView({block: 'center'});"
+        "const at = window.explorerPixel(0, i), r = b.getBoundingClientRect();"
+        "return {x: r.left + at[0], y: r.top + at[1]}; }",
+        index,
+    )
+    page.mouse.click(spot["x"], spot["y"])
+    page.wait_for_selector(".se-near")
+    chosen = page.evaluate("explorerModel.get('selected')")
+    embeddings, _ = made_up()
+    assert page.locator(".se-card h3").first.inner_text().startswith(str(embeddings["patch"].values[chosen]))
+    assert page.locator(".se-near").count() == 6
+    page.locator(".se-seasons input").fill("3")
+    assert page.locator(".se-shot.se-now").get_attribute("data-season") == "3"
+    page.locator(".se-bar select").first.select_option("similarity to the selected place")
+    page.wait_for_selector(".se-ramp")
+    assert left == []
+    assert errors == []
+    page.close()
+
+
+NO_WEBGL = """const real = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind === "webgl2" ? null : real.call(this, kind, ...rest);
+};"""
+
+
+def test_report_without_webgl_says_so_and_still_shows(browser, report):
+    page, _, _ = open_report(browser, report, NO_WEBGL)
+    page.wait_for_selector(".se-problems >> text=without WebGL2")
+    page.wait_for_timeout(300)
+    drawn = page.evaluate(
+        "() => { const c = document.querySelector('.se-pane .se-points');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0); }"
+    )
+    assert drawn
+    page.close()
