@@ -37,7 +37,7 @@ def notebooks() -> str:
     rows = ["| notebook | you will | minutes |", "|---|---|---|"]
     for script in sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py")):
         first = script.read_text().split("# %%")[1]
-        text = " ".join(line.lstrip("# ").strip() for line in first.splitlines()[1:])
+        text = " ".join(line.lstrip("# ").strip() for line in first.splitlines()[1:]).replace("<br>", "")
         will = re.search(r"\*\*You will:?\*\*:?\s*(.+?)\s*(?=\*\*Needs)", text)
         minutes = re.search(r"\*\*Time:?\*\*:?\D*(\d+)", text)
         if not will or not minutes:
