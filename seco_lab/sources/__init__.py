@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from seco_lab.sources.base import PatchRecord, Reading, Refused
 
-__all__ = ["LAYOUTS", "import_cube", "layout_of", "read_cube"]
+__all__ = ["LAYOUTS", "SimulatedSource", "import_cube", "layout_of", "read_cube"]
+
+
+def __getattr__(name: str) -> Any:
+    """``SimulatedSource``, loaded when asked for: readers of files do without the simulated world."""
+    if name == "SimulatedSource":
+        from seco_lab.sources.simulated import SimulatedSource
+
+        return SimulatedSource
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # Layouts in the order in which they are tried, in words for messages.
 LAYOUTS = {

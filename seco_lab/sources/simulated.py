@@ -47,10 +47,10 @@ class SimulatedSource:
         seed: Which world, 0 or more.
         sensor: SENTINEL2_L2A (surface reflectance) or SENTINEL2_L1C (top of atmosphere).
         clouds: Whether there are clouds and their shadows.
-        max_cloud: Percent of cloud that a gatherer would accept: for each date the nearest pass of the satellite
-            whose sky is clearer is taken, or the clearest. None takes every date exactly as asked.
+        max_cloud: Percent of cloud that a gatherer would accept: for each date the nearest pass of the
+            satellite whose sky is clearer is taken, or the clearest. None takes dates exactly as asked.
         within_days: How far from the wanted date a pass may lie.
-        change: Two dates between which the ground changes (construction, clear-cut, flood); None: it does not.
+        change: Two dates between which the ground changes (construction, clear-cut, flood), or None.
         change_share: How many of the sites change, 0 to 1.
 
     Raises:
@@ -97,8 +97,8 @@ class SimulatedSource:
             bands: ``"all"``, ``"rgb"`` or names.
 
         Raises:
-            ValueError: Dates that are not datetime64 or do not fit the places, a place beyond 84 degrees, a size
-                below 1.
+            ValueError: Dates that are not datetime64 or do not fit the places, a place beyond 84 degrees,
+                a size below 1.
             LookupError: A band that the sensor does not have.
         """
         return self._cube(places, dates, size_px, bands, labelled=False)
@@ -108,8 +108,8 @@ class SimulatedSource:
     ) -> xr.Dataset:
         """The cube of :meth:`load` with the truth of the first date.
 
-        It adds ``label`` (the class that names the patch) and ``labels`` (all that cover 4 %), both in EuroSAT's ten
-        classes, ``mask`` (codes of LAND_COVER for each pixel) and ``boxes`` of buildings.
+        It adds ``label`` (the class that names the patch) and ``labels`` (all that cover 4 %), both in
+        EuroSAT's ten classes, ``mask`` (codes of LAND_COVER for each pixel) and ``boxes`` of buildings.
         """
         return self._cube(places, dates, size_px, bands, labelled=True)
 
@@ -122,9 +122,10 @@ class SimulatedSource:
             size_px: Side of the patches.
 
         Returns:
-            ``land_cover`` (patch, season, y, x), codes of the attribute ``land_cover_names``; ``buildings`` (patch,
-            season, y, x); of the first date ``dominant`` (patch,), ``purity`` (patch,), ``labels`` (patch, class) and
-            ``boxes`` (patch, box, field): class, left, top, right, bottom, -1 where a patch has fewer.
+            ``land_cover`` (patch, season, y, x), codes of the attribute ``land_cover_names``; ``buildings``
+            (patch, season, y, x); of the first date ``dominant`` (patch,), ``purity`` (patch,), ``labels``
+            (patch, class) and ``boxes`` (patch, box, field): class, left, top, right, bottom, -1 where a
+            patch has fewer.
         """
         days, sites = self._sites(places, dates, size_px)
         rows = []

@@ -1,0 +1,38 @@
+"""When the satellite came by, and which pass a gatherer would take."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.world.atmosphere import cloud_amount
+from seco_lab.world.frame import Frame
+from seco_lab.world.hashing import uniform
+
+REVISIT_DAYS = 5
+
+
+def clearest(frame: Frame, day: int, max_cloud: float, within_days: int) -> int:
+    """The pass nearest to a day whose sky is clear enough; the clearest one where none is.
+
+    Args:
+        frame: Where.
+        day: Wanted, days since 1970-01-01.
+        max_cloud: Percent of the sky.
+        within_days: How far from the wanted day a pass may lie.
+    """
+    passes = passes_near(frame, day, within_days)
+    amounts = np.array([100 * cloud_amount(frame, int(p)) for p in passes])
+    away = np.abs(passes - day)
+    good = amounts <= max_cloud
+    score = np.where(good, away, 1e4 + amounts * 100 + away * 1e-3)
+    return int(passes[score.argmin()])
+
+
+def passes_near(frame: Frame, day: int, within_days: int) -> NDArray[np.int64]:
+    """Days of the passes within some days of a day; at least the nearest one."""
+    x, y = (int(axis[frame.size // 2] // 100_000) for axis in (frame.x, frame.y))
+    phase = int(uniform(frame.salt("orbit"), x, y)[0] * REVISIT_DAYS)
+    first = -(-(day - within_days - phase) // REVISIT_DAYS) * REVISIT_DAYS + phase
+    passes = np.arange(first, day + within_days + 1, REVISIT_DAYS, dtype=np.int64)
+    return passes if len(passes) else np.array([first], np.int64)

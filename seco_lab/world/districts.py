@@ -1,0 +1,135 @@
+"""Districts: pieces of country of one character (fields, forest, town, lake ...), about a kilometre wide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.places.land import is_land
+from seco_lab.world.cells import cells
+from seco_lab.world.climate import Climate, climate_at
+from seco_lab.world.frame import Frame, lonlat_of
+from seco_lab.world.hashing import draws, uniform
+from seco_lab.world.noise import noise, noise_at
+
+DISTRICT_M = 1600.0
+
+
+class Character(IntEnum):
+    """What a district is made of."""
+
+    FIELDS = 0
+    FOREST = 1
+    WILD = 2
+    INDUSTRY = 3
+    PASTURE = 4
+    ORCHARDS = 5
+    TOWN = 6
+    WATER = 7
+    WETLAND = 8
+    BARE = 9
+    ICE = 10
+
+
+# Rows: Köppen groups of climate.GROUPS; columns: Character. Weights, not shares.
+_WEIGHTS = np.array(
+    [
+        # fields forest wild indus pasture orch town water wet bare ice
+        [0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 1.00, 0.00, 0.00, 0.00],  # sea: not asked
+        [0.14, 0.24, 0.10, 0.07, 0.08, 0.10, 0.13, 0.10, 0.05, 0.01, 0.00],  # tropical
+        [0.13, 0.02, 0.22, 0.08, 0.03, 0.11, 0.12, 0.07, 0.02, 0.22, 0.00],  # arid
+        [0.17, 0.14, 0.12, 0.09, 0.12, 0.12, 0.13, 0.12, 0.02, 0.01, 0.00],  # temperate
+        [0.18, 0.18, 0.12, 0.09, 0.12, 0.07, 0.12, 0.13, 0.04, 0.01, 0.00],  # continental
+        [0.00, 0.02, 0.42, 0.01, 0.03, 0.00, 0.02, 0.10, 0.10, 0.20, 0.20],  # polar
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Districts:
+    """The districts that a window touches or lies near.
+
+    Attributes:
+        index: Which district each pixel belongs to, shape (size, size), 0 to D - 1.
+        edge_m: Distance to the nearest other district, shape (size, size), metres.
+        shore_m: Distance from water to the nearest land and from land to water, shape (size, size).
+        character: Shape (D,), values of :class:`Character`.
+        key: Shape (D,), a hash for everything that is decided per district.
+        climate: Climate at the centres of the districts.
+        soil: Lightness and redness of the soil, shape (D, 2), 0 to 1.
+        rugged: Steepness of the relief, shape (D,), 0 (plain) to 1 (mountains).
+    """
+
+    index: NDArray[np.int16]
+    edge_m: NDArray[np.float32]
+    shore_m: NDArray[np.float32]
+    character: NDArray[np.int64]
+    key: NDArray[np.uint32]
+    climate: Climate
+    soil: NDArray[np.float32]
+    rugged: NDArray[np.float32]
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        """Characters that the window really shows."""
+        return np.unique(self.character[np.unique(self.index)])
+
+    def draw(self, stream: int) -> NDArray[np.float32]:
+        """One number in [0, 1) a district, shape (D,)."""
+        return draws(self.key, stream)
+
+
+def districts(frame: Frame) -> Districts:
+    """The districts of a window; their borders wind a little."""
+    gx, gy = frame.grid
+    salt = frame.salt("district")
+    warp_x = 110 * noise(frame, 500, salt + 1) + 25 * noise(frame, 110, salt + 2)
+    warp_y = 110 * noise(frame, 500, salt + 3) + 25 * noise(frame, 110, salt + 4)
+    found = cells(gx + warp_x, gy + warp_y, frame.origin, DISTRICT_M, salt, reach_m=240.0)
+    key = found.key
+    x, y = found.centre[:, 0] + frame.origin[0], found.centre[:, 1] + frame.origin[1]
+    lon, lat = lonlat_of(frame.epsg, x, y)
+    climate = climate_at(lon, lat)
+    rugged = _squash(noise_at(x, y, 9_000, frame.salt("rugged")) + 0.3)
+    character = _characters(frame, x, y, key, climate, rugged, ~is_land(lon, lat))
+    shore = found.border_m(character == Character.WATER)
+    soil = _soil(frame, x, y, key)
+    return Districts(
+        found.index.astype(np.int16), found.border_m(), shore, character, key, climate, soil, rugged
+    )
+
+
+def _squash(value: NDArray) -> NDArray[np.float32]:
+    return (1 / (1 + np.exp(-2.2 * value))).astype(np.float32)
+
+
+def _soil(frame: Frame, x: NDArray, y: NDArray, key: NDArray) -> NDArray[np.float32]:
+    """Lightness and redness of the soil: by region, with some difference between neighbours."""
+    parts = []
+    for stream, word in ((21, "soil light"), (22, "soil red")):
+        wide = noise_at(x, y, 25_000, frame.salt(word))
+        parts.append(_squash(1.1 * wide + 1.3 * (draws(key, stream) - 0.5)))
+    return np.stack(parts, -1)
+
+
+def _characters(
+    frame: Frame, x: NDArray, y: NDArray, key: NDArray, climate: Climate, rugged: NDArray, sea: NDArray
+) -> NDArray[np.int64]:
+    """The character of each district: drawn by climate, with neighbours more alike than chance."""
+    shares = climate.groups.copy()
+    shares[:, 0] = 0.0
+    shares[shares.sum(-1) < 1e-6, 3] = 1.0  # islands that the climate map does not know are temperate
+    weights = (shares / np.maximum(shares.sum(-1, keepdims=True), 1e-6)) @ _WEIGHTS
+    weights[:, Character.FIELDS] *= 1.5 - rugged
+    weights[:, Character.WILD] *= 0.6 + 0.8 * rugged
+    cold = 1 / (1 + np.exp(0.8 * (climate.mean_c + 12 - 6 * rugged)))
+    weights[:, Character.ICE] += 3.0 * cold
+    score = np.log(np.maximum(weights, 1e-9))
+    for which in Character:
+        near = noise_at(x, y, 3_500, frame.salt("character", int(which)))
+        gumbel = -np.log(-np.log(np.clip(uniform(int(which) + 50, key), 1e-6, 1 - 1e-6)))
+        score[:, which] += 0.7 * near + 0.75 * gumbel
+    return np.where(sea, int(Character.WATER), score.argmax(-1))

@@ -1,0 +1,98 @@
+"""Lines through the country: rivers, motorways and small roads, as zero lines of smooth noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.world.districts import Character, Districts
+from seco_lab.world.frame import Frame
+from seco_lab.world.landcover import COVER, Kind
+from seco_lab.world.noise import noise, noise_with_slope
+from seco_lab.world.patchwork import Layer, edge, stripe
+from seco_lab.world.water import waters
+
+
+def _zero_line(frame: Frame, word: str, wavelength: float, bends: float) -> NDArray[np.float32]:
+    """Signed distance to a winding line that never ends, metres."""
+    salt = frame.salt("line", word)
+    value, dx, dy = noise_with_slope(frame, wavelength, salt)
+    if bends:
+        more, ex, ey = noise_with_slope(frame, wavelength / 3.7, salt + 1)
+        value, dx, dy = value + bends * more, dx + bends * ex, dy + bends * ey
+    return value / np.maximum(np.hypot(dx, dy), 0.25 / wavelength)
+
+
+def river_distance(frame: Frame) -> NDArray[np.float32]:
+    """Distance to the middle of the nearest river, metres, shape (size, size)."""
+    return np.abs(_zero_line(frame, "river", 3_300, 0.22))
+
+
+def rivers(frame: Frame, place: Districts) -> list[Layer]:
+    """Rivers with wooded or gravelly banks; dry beds where it hardly rains; a creek here and there."""
+    away = river_distance(frame)
+    salt = frame.salt("river width")
+    width = 34 * np.exp(0.75 * noise(frame, 6_000, salt) + 0.12 * noise(frame, 300, salt + 1))
+    half = np.clip(width, 14, 190)
+    if away.min() > half.max() + 60:
+        return []
+    arid = (place.climate.dry > 0.75)[place.index]
+    gate = (place.character != Character.WATER)[place.index].astype(np.float32)
+    wet = gate.copy()
+    gate *= ~(arid & (noise(frame, 5_000, salt + 2) > -0.2))
+    bank = 14 + 16 * noise(frame, 1_500, salt + 3) + 9 * noise(frame, 70, salt + 4)
+    wooded = noise(frame, 2_500, salt + 5) > -0.4
+    verge = Layer(
+        edge(half + np.clip(bank, 0, 60) - away) * wooded * gate * np.float32(0.9), Kind.HEDGE, 5, None, 9.0
+    )
+    shingle = Layer(
+        edge(half + 7 - away) * np.where(wooded, 0.25, 0.6).astype(np.float32) * wet, Kind.TRACK, 9
+    )
+    return [verge, shingle, *waters(frame, edge(half - away) * gate, COVER["river"], 0.6)]
+
+
+def motorways(frame: Frame, place: Districts) -> list[Layer]:
+    """Two carriageways with a green strip between them and embankments; some are wide single roads."""
+    signed = _zero_line(frame, "motorway", 2_100, 0.0)
+    salt = frame.salt("motorway")
+    away = np.abs(signed)
+    if away.min() > 60:
+        return []
+    empty = np.isin(place.character, (Character.WATER, Character.ICE)) | (place.climate.groups[:, 5] > 0.5)
+    gate = (~empty)[place.index].astype(np.float32)
+    broad = 11 + 5 * noise(frame, 4_000, salt)
+    broad = np.clip(broad, 6.5, 17)
+    verge = Layer(edge(broad + 16 - away) * gate * np.float32(0.75), Kind.PASTURE, 3)
+    row = edge(3 + 7 * noise(frame, 55, salt + 2) - np.abs(away - broad - 20)) * gate
+    trees = Layer(row, Kind.HEDGE, 4, None, 8.0)
+    road = Layer(stripe(away, 2 * broad) * gate, Kind.ASPHALT, 11, COVER["highway"])
+    strip = Layer(stripe(away, 4.5) * gate * (broad > 9) * np.float32(0.7), Kind.GRASS, 12)
+    return [verge, trees, road, strip, _ramps(frame, away, gate, salt)]
+
+
+def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> Layer:
+    """Slip roads and crossings: a second zero line, seen only near the motorway."""
+    other = np.abs(_zero_line(frame, "ramp", 520, 0.0))
+    near = edge(110 + 60 * noise(frame, 900, salt + 5) - away) * (noise(frame, 1_300, salt + 6) > 0.1)
+    return Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])
+
+
+def small_roads(frame: Frame, place: Districts) -> list[Layer]:
+    """Country roads and, in forest and wild land, tracks."""
+    layers = []
+    salt = frame.salt("roads")
+    rural = ~np.isin(place.character, (Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY))
+    gate = rural[place.index].astype(np.float32)
+    road = np.abs(_zero_line(frame, "road", 1_500, 0.12))
+    if road.min() < 20:
+        layers.append(
+            Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
+        )
+    woods = np.isin(place.character, (Character.FOREST, Character.WILD, Character.BARE))
+    some = woods & (place.draw(61) < 0.6)
+    if some.any():
+        path = np.abs(_zero_line(frame, "path", 430, 0.35))
+        seen = (0.25 + 0.6 * place.draw(62))[place.index] * (noise(frame, 1_100, salt + 2) > -0.3)
+        alpha = stripe(path, 4.5) * seen * some[place.index]
+        layers.append(Layer(alpha.astype(np.float32), Kind.TRACK, 15))
+    return layers

@@ -1,0 +1,142 @@
+"""Land that nobody tills: forest, heath and hills, wetland, desert, ice, and the relief under all of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.world.districts import Character, Districts
+from seco_lab.world.frame import Frame
+from seco_lab.world.hashing import hashed, white
+from seco_lab.world.landcover import COVER, Kind
+from seco_lab.world.noise import fbm, noise, noise_with_slope
+from seco_lab.world.patchwork import Layer, Patchwork, edge
+from seco_lab.world.water import waters
+
+# How much of the region's relief each character of country keeps.
+_RELIEF = {
+    Character.FIELDS: 0.12,
+    Character.FOREST: 0.42,
+    Character.WILD: 1.0,
+    Character.INDUSTRY: 0.03,
+    Character.PASTURE: 0.16,
+    Character.ORCHARDS: 0.25,
+    Character.TOWN: 0.04,
+    Character.WATER: 0.0,
+    Character.WETLAND: 0.02,
+    Character.BARE: 0.9,
+    Character.ICE: 0.7,
+}
+
+
+def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Slope of the ground to the east and to the north (rise per metre), each (size, size)."""
+    salt = frame.salt("relief")
+    kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32) * place.rugged**1.5
+    if kept[np.unique(place.index)].max() < 0.01:
+        flat = np.zeros((frame.size, frame.size), np.float32)
+        return flat, flat
+    east, north = np.zeros((2, frame.size, frame.size), np.float32)
+    for wavelength, height in ((900, 55.0), (400, 30.0), (190, 13.0), (85, 3.5)):
+        value, dx, dy = noise_with_slope(frame, wavelength, salt + wavelength)
+        # Folding the noise at zero gives valleys and crests with sharp edges, as water cuts them.
+        fold = np.tanh(4 * value)
+        east += height * dx * fold
+        north += height * dy * fold
+    strength = kept[place.index] * np.clip(place.edge_m / 60, 0.25, 1)
+    return east * strength, north * strength
+
+
+def _stands(frame: Frame, word: str, wavelength: float, levels: int) -> NDArray[np.uint32]:
+    """Hashes of natural patches: slices through smooth noise."""
+    salt = frame.salt("stands", word)
+    value = fbm(frame, wavelength, 3, salt)
+    return hashed(salt, np.floor(value * levels).astype(np.int32))
+
+
+def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """Broad-leaved, coniferous and mixed forest with clearings."""
+    salt = frame.salt("forest")
+    cold = np.clip((9 - place.climate.mean_c) / 14, 0, 1)
+    tropical = place.climate.groups[:, 1] > 0.5
+    needle = np.clip(0.15 + 0.75 * cold + 0.7 * (place.draw(41) - 0.5), -0.4, 1.4)
+    mix = fbm(frame, 260, 4, salt) * 0.35 + 0.5
+    conifer = mix < needle[place.index]
+    leafy = np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF))[place.index]
+    kind = np.where(conifer, int(Kind.CONIFER), leafy)
+    open_ground = fbm(frame, 300, 4, salt + 7) > (1.75 - 0.7 * place.draw(42) ** 3)[place.index]
+    kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
+    crowns = noise(frame, 26, salt + 1) + 0.6 * white(frame.column, frame.row, frame.size, salt)
+    rough = (0.05 + 0.09 * place.draw(43))[place.index]
+    shade = rough * crowns + 0.06 * fbm(frame, 400, 3, salt + 5)
+    texture = 0.7 * fbm(frame, 150, 3, salt + 3) + 0.3 * crowns
+    key = hashed(3, _stands(frame, "forest", 700, 1), kind)
+    cover = np.where(open_ground, COVER["herbaceous"], COVER["forest"]).astype(np.uint8)
+    return Patchwork(kind, key, texture, shade.astype(np.float32), cover), []
+
+
+def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """Heath, scrub, steppe, natural grassland and tundra, with bare and stony places."""
+    salt = frame.salt("wild")
+    green = fbm(frame, 330, 5, salt, gain=0.62)
+    shrubby = fbm(frame, 240, 4, salt + 1, gain=0.6)
+    bareness = (place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))[place.index]
+    polar = (place.climate.groups[:, 5] > 0.5)[place.index]
+    kind = np.where(shrubby > (1.5 * (place.draw(45) - 0.35))[place.index], int(Kind.SHRUB), int(Kind.GRASS))
+    kind = np.where(polar, int(Kind.TUNDRA), kind)
+    rock = np.where(place.draw(46)[place.index] < 0.5, int(Kind.ROCK), int(Kind.SOIL))
+    kind = np.where(green + 1.2 < bareness * 2.2, rock, kind).astype(np.uint8)
+    grain = noise(frame, 34, salt + 2) + 0.7 * white(frame.column, frame.row, frame.size, salt)
+    texture = 0.75 * green + 0.35 * grain
+    shade = 0.06 * shrubby + 0.045 * grain
+    key = hashed(5, _stands(frame, "wild", 520, 2), kind)
+    bushes = Layer(edge(6 * (noise(frame, 28, salt + 4) - 1.35)) * _bushy(place), Kind.SHRUB, salt & 0xFF,
+                   height_m=4.0)  # fmt: skip
+    cover = np.full(kind.shape, COVER["herbaceous"], np.uint8)
+    return Patchwork(kind, key, texture, shade, cover), [bushes]
+
+
+def _bushy(place: Districts) -> NDArray[np.float32]:
+    return np.clip(1.6 * place.draw(47) - 0.6, 0, 1)[place.index].astype(np.float32)
+
+
+def bare(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """Dunes, stony desert, salt flats, quarries and screes."""
+    salt = frame.salt("bare")
+    table = np.array([Kind.SAND, Kind.ROCK, Kind.SOIL, Kind.SALT, Kind.SOIL], np.uint8)
+    kind = table[(place.draw(48) * len(table)).astype(int)][place.index]
+    patches = fbm(frame, 300, 5, salt, gain=0.6)
+    kind = np.where(patches > 1.2, np.uint8(Kind.ROCK), kind).astype(np.uint8)
+    dunes = np.abs(noise(frame, (240, 90), salt + 1)) - 0.8
+    sandy = kind == Kind.SAND
+    shade = np.where(sandy, 0.10 * dunes, 0.07 * patches) + 0.02 * noise(frame, 30, salt + 2)
+    key = hashed(7, _stands(frame, "bare", 600, 2), kind)
+    cover = np.full(kind.shape, COVER["bare"], np.uint8)
+    return Patchwork(kind, key, 0.8 * patches, shade.astype(np.float32), cover), []
+
+
+def wetland(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """Reeds and mud with pools and winding creeks."""
+    salt = frame.salt("wetland")
+    level = fbm(frame, 280, 4, salt)
+    kind = np.where(level > 0.6, int(Kind.SHRUB), int(Kind.REED)).astype(np.uint8)
+    texture = 0.8 * fbm(frame, 120, 4, salt + 1) + 0.3 * white(frame.column, frame.row, frame.size, salt)
+    key = hashed(9, _stands(frame, "wetland", 400, 2), kind)
+    cover = np.full(kind.shape, COVER["wetland"], np.uint8)
+    pools = waters(frame, edge(30 * (-0.9 - level)), COVER["sea_lake"], 0.5)
+    winding, dx, dy = noise_with_slope(frame, 260, salt + 5)
+    creek = edge(6 - np.abs(winding) / np.maximum(np.hypot(dx, dy), 2e-3))
+    creeks = waters(frame, creek * np.float32(0.8), None, 0.5)
+    return Patchwork(kind, key, texture, 0.04 * level, cover), pools + creeks
+
+
+def ice(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """Ice and eternal snow with rocks that stick out."""
+    salt = frame.salt("ice")
+    level = fbm(frame, 420, 5, salt)
+    kind = np.where(level > 1.0 + 0.8 * place.draw(49)[place.index], int(Kind.ROCK), int(Kind.ICE)).astype(
+        np.uint8
+    )
+    key = hashed(11, _stands(frame, "ice", 800, 1), kind)
+    cover = np.full(kind.shape, COVER["snow_ice"], np.uint8)
+    return Patchwork(kind, key, 0.3 * level, 0.03 * fbm(frame, 160, 3, salt + 1), cover), []

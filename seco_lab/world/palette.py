@@ -1,0 +1,199 @@
+"""Colour of every material on every day: phenology, soil, water and snow mixed from pure spectra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.world.climate import weather
+from seco_lab.world.hashing import draws, hashed
+from seco_lab.world.landcover import RECIPES, Kind
+from seco_lab.world.scene import Rows, Scene
+from seco_lab.world.spectra import INDEX, SOILS, SPECTRA
+
+_CURVES = ("crop", "grass", "leaf", "ever", "cut", "none")
+# One entry a kind, in the order of Kind.
+_R = [RECIPES[kind] for kind in Kind]
+_CURVE = np.array([_CURVES.index(r.curve) for r in _R])
+_GREEN, _DRY = np.array([INDEX[r.green] for r in _R]), np.array([INDEX[r.dry] for r in _R])
+_GROUND = np.array([INDEX.get(r.ground, -1) for r in _R])
+_NUMBERS = np.array([(r.cover, r.vary, r.tone, r.texture, r.snow, *r.cuts) for r in _R], np.float32)
+_SOILED = np.array([r.ground == "soil" for r in _R])
+_WET = np.array([k >= Kind.WATER_CLEAR for k in Kind])
+_ARABLE = np.array([Kind.WINTER_CEREAL, Kind.SUMMER_CROP, Kind.RAPESEED, Kind.ROOT_CROP, Kind.FALLOW])
+_FIRST_LIGHT = np.isin(np.arange(len(_R)), (Kind.WINTER_CEREAL, Kind.RAPESEED))
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Reflectance of R materials on T days in C bands.
+
+    Attributes:
+        mean: Colour of the material, shape (T, C, R).
+        swing: What a pixel that is one unit greener (or brighter) adds, shape (T, C, R).
+        leafy: Share of green cover, shape (T, R): canopies without leaves cast less shade.
+    """
+
+    mean: NDArray[np.float32]
+    swing: NDArray[np.float32]
+    leafy: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Season:
+    """Weather of each row: phase of the year, temperature and moisture, all (T, R), and the year."""
+
+    phase: NDArray[np.float32]
+    celsius: NDArray[np.float32]
+    moist: NDArray[np.float32]
+    swing_c: NDArray[np.float32]
+    year: NDArray[np.int64]
+
+
+def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -> Palette:
+    """Colours of all materials of a scene.
+
+    Args:
+        scene: Where.
+        days: Shape (T,), days since 1970-01-01.
+        columns: Shape (C,), positions in ``spectra.BANDS``.
+    """
+    rows = scene.rows
+    season = _season(scene, days)
+    kind = _rotation(rows, season)
+    green, dry = _growth(rows, kind, season)
+    colour = SPECTRA[:, columns]
+    leaf = colour[_GREEN[kind]] + _bloom(kind, season)[..., None] * (
+        colour[INDEX["flower"]] - colour[INDEX["crop"]]
+    )
+    straw = colour[_DRY[kind]]
+    under = _ground(scene, rows, kind, season, colour)
+    green3, dry3 = green[..., None], dry[..., None]
+    mean = green3 * leaf + dry3 * straw + (1 - green3 - dry3) * under
+    reach = np.maximum(_NUMBERS[kind, 0], 0.05)
+    swing = (green / reach)[..., None] * (leaf - under) + (dry3 / reach[..., None]) * (straw - under)
+    bald = (_CURVE[kind] == _CURVES.index("none"))[..., None]
+    swing = np.where(bald, 1.2 * under, swing)
+    swing = swing * _NUMBERS[kind, 3][..., None]
+    tone = _tone(rows, kind, season)[..., None]
+    mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
+    turned = (0, 2, 1)
+    return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)), green.astype(np.float32))
+
+
+def _c(array: NDArray) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
+    climate, at = scene.place.climate, scene.rows.district
+    phase, celsius, moist = weather(days, climate, scene.frame.salt("weather"))
+    celsius = celsius - 5.0 * scene.place.rugged**2
+    year = np.floor((np.asarray(days)[:, None] - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
+    swing = np.broadcast_to(climate.swing_c, celsius.shape)
+    parts = [np.asarray(a[:, at], np.float32) for a in (phase, celsius, moist, swing)]
+    return _Season(*parts, year[:, at])
+
+
+def _rotation(rows: Rows, season: _Season) -> NDArray[np.uint8]:
+    """Kind of each row on each day: arable parcels change their crop from year to year, shape (T, R)."""
+    kind = np.broadcast_to(rows.kind, season.year.shape)
+    arable = np.isin(kind, _ARABLE)
+    mark = hashed(41, season.year, rows.key)
+    other = _ARABLE[(draws(mark, 1) * len(_ARABLE)).astype(int)]
+    return np.where(arable & (draws(mark, 2) < 0.6), other, kind).astype(np.int64)
+
+
+def _rise(x: NDArray, width: float) -> NDArray:
+    return 1 / (1 + np.exp(-np.clip(x / width, -30, 30)))
+
+
+def _growth(rows: Rows, kind: NDArray, season: _Season) -> tuple[NDArray, NDArray]:
+    """Green and withered cover, each (T, R)."""
+    cover, vary = _NUMBERS[kind, 0], _NUMBERS[kind, 1]
+    cover = np.clip(cover + vary * (2 * draws(rows.key, 51) - 1), 0, 0.98)
+    warmth = _rise(season.celsius - 5, 2.5)
+    curve = _CURVE[kind]
+    green, dry = np.zeros_like(cover), np.zeros_like(cover)
+    crop = curve == _CURVES.index("crop")
+    if crop.any():
+        grown, straw = _crop(rows, kind, season, cover)
+        green, dry = np.where(crop, grown, green), np.where(crop, straw, dry)
+    grass = (
+        (0.30 + 0.70 * warmth)
+        * (0.15 + 0.85 * _rise(season.moist - 0.34 + 0.1 * (cover - 0.5), 0.07))
+        * cover
+    )
+    leaf = cover * _leaves(rows, season)
+    ever = cover * (0.88 + 0.12 * warmth) * (0.55 + 0.45 * _rise(season.moist - 0.2, 0.08))
+    mown = 0.45 + 0.55 * np.abs(np.sin(np.pi * (season.phase * 5 + draws(rows.key, 52))))
+    by_curve = (green, grass, leaf, ever, cover * mown * (0.3 + 0.7 * warmth), np.zeros_like(cover))
+    withered = (
+        dry,
+        0.62 * (1 - grass),
+        0.85 * (cover - leaf),
+        0.4 * (1 - ever),
+        0.3 * (cover - 0.45 * cover),
+    )
+    green = np.choose(curve, by_curve)
+    return green, np.choose(curve, (*withered, np.zeros_like(cover))) * (cover > 0)
+
+
+def _leaves(rows: Rows, season: _Season) -> NDArray:
+    """Share of leaves that are out: spring comes a little later, autumn earlier, than warmth alone says."""
+    felt = season.celsius - 1.2 * np.sin(2 * np.pi * season.phase) + 2.0 * (draws(rows.key, 53) - 0.5)
+    out = _rise(felt - 8.3, 1.3)
+    tropical = season.swing_c < 4.5
+    thirsty = 0.45 + 0.55 * _rise(season.moist - 0.25, 0.06)
+    return np.where(tropical, 1.0, out) * thirsty
+
+
+def _crop(rows: Rows, kind: NDArray, season: _Season, cover: NDArray) -> tuple[NDArray, NDArray]:
+    """Green and withered cover of field crops: emergence, ripening, harvest, stubble, bare soil."""
+    emerge, ripe, reap = (_NUMBERS[kind, k] for k in (5, 6, 7))
+    phase = np.where(season.swing_c < 4.5, (2 * season.phase) % 1.0, season.phase)
+    phase = phase + 0.07 * (draws(rows.key, 54) - 0.5) + 0.004 * np.clip(season.celsius.mean() - 11, -6, 6)
+    grow = _rise(phase - emerge, 0.022) * _rise(ripe - phase, 0.02)
+    sown = _FIRST_LIGHT[kind] * (0.35 * _rise(phase - 0.86, 0.02) + 0.35 * _rise(0.25 - phase, 0.02))
+    green = cover * np.maximum(grow, sown * (phase < 1.2))
+    standing = _rise(phase - ripe, 0.02) * _rise(reap - phase, 0.006)
+    stubble = _rise(phase - reap, 0.006) * np.exp(-np.clip(phase - reap, 0, 1) / 0.08)
+    keep = draws(rows.key, 55) < 0.6
+    dry = standing * (0.92 - 0.0 * cover) + 0.6 * stubble * keep
+    return green, np.clip(np.minimum(dry, 1 - green), 0, 1)
+
+
+def _bloom(kind: NDArray, season: _Season) -> NDArray:
+    """Share of rapeseed in flower."""
+    peak = np.exp(-(((season.phase - 0.285) / 0.022) ** 2))
+    return 0.85 * peak * (kind == Kind.RAPESEED)
+
+
+def _ground(scene: Scene, rows: Rows, kind: NDArray, season: _Season, colour: NDArray) -> NDArray:
+    """Colour of the ground under the plants, (T, R, C)."""
+    light, red = scene.place.soil[rows.district].T
+    light = np.clip(light + 0.55 * (draws(rows.key, 56) - 0.5), 0, 1)
+    red = np.clip(red + 0.35 * (draws(rows.key, 57) - 0.5), 0, 1)
+    shares = np.stack([(1 - light) * (1 - red), (1 - light) * red, light * (1 - red), light * red], -1)
+    soil = shares @ colour[[INDEX[name] for name in SOILS]]
+    wet = 0.82 + 0.25 * (1 - season.moist)[..., None]
+    return np.where(_SOILED[kind][..., None], soil * wet, colour[np.maximum(_GROUND[kind], 0)])
+
+
+def _tone(rows: Rows, kind: NDArray, season: _Season) -> NDArray:
+    """Brightness of each parcel relative to its recipe, (T, R); a little of it changes from year to year."""
+    spread = _NUMBERS[kind, 2]
+    yearly = draws(hashed(43, season.year, rows.key), 3)
+    return np.exp(spread * (2.2 * (draws(rows.key, 58) - 0.5) + 0.8 * (yearly - 0.5)))
+
+
+def _snowed(
+    mean: NDArray, swing: NDArray, kind: NDArray, season: _Season, colour: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Lay snow on the ground and ice on the water when it is cold."""
+    freeze = np.where(_WET[kind], -8.0, -0.8)
+    lying = _rise(freeze - season.celsius, 0.9) * np.where(_WET[kind], 0.9, _NUMBERS[kind, 4])
+    lying = lying[..., None]
+    return mean + lying * (0.92 * colour[INDEX["ice"]] - mean), swing * (1 - 0.8 * lying)

@@ -1,0 +1,185 @@
+"""A window of the world put together: materials by row, layers, relief and truth, before any date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco_lab.world import nature, parcels, town
+from seco_lab.world.districts import Character, Districts, districts
+from seco_lab.world.events import EventWindow, events
+from seco_lab.world.frame import Frame
+from seco_lab.world.hashing import hashed
+from seco_lab.world.lines import motorways, rivers, small_roads
+from seco_lab.world.patchwork import Layer, Patchwork
+from seco_lab.world.water import water
+
+_GENERATORS: dict[Character, Callable[[Frame, Districts], tuple[Patchwork, list[Layer]]]] = {
+    Character.FIELDS: parcels.fields,
+    Character.FOREST: nature.forest,
+    Character.WILD: nature.wild,
+    Character.INDUSTRY: town.industry,
+    Character.PASTURE: parcels.pastures,
+    Character.ORCHARDS: parcels.orchards,
+    Character.TOWN: town.town,
+    Character.WATER: water,
+    Character.WETLAND: nature.wetland,
+    Character.BARE: nature.bare,
+    Character.ICE: nature.ice,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The different materials of a window, R of them: kind, hash and district of each, shape (R,)."""
+
+    kind: NDArray[np.uint8]
+    key: NDArray[np.uint32]
+    district: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A layer as the painter uses it: K pixels that it touches.
+
+    Attributes:
+        pixel: Flat positions, shape (K,).
+        alpha: Share of each pixel, shape (K,).
+        row: Material of each pixel, shape (K,), rows of ``Scene.rows``.
+        layer: What it came from.
+    """
+
+    pixel: NDArray[np.int64]
+    alpha: NDArray[np.float32]
+    row: NDArray[np.int64]
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything about a window that does not depend on the day.
+
+    Attributes:
+        frame: Where.
+        place: Its districts.
+        rows: Its materials.
+        base: Material of each pixel of the ground, flat, shape (size * size,).
+        texture: Greener or brighter than the parcel, flat.
+        shade: Static brightness, flat.
+        slope_east: Rise to the east, flat.
+        slope_north: Rise to the north, flat.
+        paints: Layers over the ground, lowest first.
+        cover: Land cover of the ground, shape (size, size), before the layers.
+    """
+
+    frame: Frame
+    place: Districts
+    rows: Rows
+    base: NDArray[np.int64]
+    texture: NDArray[np.float32]
+    shade: NDArray[np.float32]
+    slope_east: NDArray[np.float32]
+    slope_north: NDArray[np.float32]
+    paints: tuple[Paint, ...]
+    cover: NDArray[np.uint8]
+
+
+def build_scene(frame: Frame, window: EventWindow | None = None) -> Scene:
+    """Everything in a window that does not depend on the day.
+
+    Args:
+        frame: Where.
+        window: Days within which changes happen; None for a world without change.
+    """
+    place = districts(frame)
+    ground, layers = _ground(frame, place)
+    layers += small_roads(frame, place) + rivers(frame, place) + motorways(frame, place)
+    if window is not None:
+        layers += events(frame, window, _cover_now(ground.cover, layers))
+    rows, base, paints = _paints(ground, layers, place)
+    east, north = nature.relief(frame, place)
+    flat = (ground.texture.ravel(), ground.shade.ravel(), east.ravel(), north.ravel())
+    return Scene(frame, place, rows, base, *flat, paints, ground.cover)
+
+
+def _ground(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
+    """The patchwork of all districts, each drawn by its own generator and cut to its district."""
+    parts: dict[str, NDArray] = {}
+    layers: list[Layer] = []
+    for character in place.present:
+        here = (place.character == character)[place.index]
+        patchwork, over = _GENERATORS[Character(int(character))](frame, place)
+        for name in ("kind", "key", "texture", "shade", "cover"):
+            value = getattr(patchwork, name)
+            parts[name] = np.where(here, value, parts[name]) if name in parts else value
+        layers += [_cut(layer, here) for layer in over]
+    return Patchwork(**parts), layers
+
+
+def _cut(layer: Layer, here: NDArray[np.bool_]) -> Layer:
+    if here.all():
+        return layer
+    alpha = layer.alpha * here
+    return Layer(alpha, layer.kind, layer.key, layer.cover, layer.height_m, layer.building)
+
+
+def _paints(
+    ground: Patchwork, layers: list[Layer], place: Districts
+) -> tuple[Rows, NDArray[np.int64], tuple[Paint, ...]]:
+    """Number the materials: every different (hash, kind, district) becomes one row."""
+    shape = ground.kind.shape
+    district = place.index.ravel()
+    kinds, keys, where = [ground.kind.ravel()], [ground.key.ravel()], [district]
+    touched = []
+    for layer in layers:
+        pixel = np.flatnonzero(layer.alpha.ravel() > 0.02)
+        if len(pixel):
+            touched.append((layer, pixel))
+            kinds.append(np.broadcast_to(np.asarray(layer.kind, np.uint8), shape).ravel()[pixel])
+            keys.append(np.broadcast_to(np.asarray(layer.key, np.uint32), shape).ravel()[pixel])
+            where.append(district[pixel])
+    kind, key, at = (np.concatenate(parts) for parts in (kinds, keys, where))
+    _, first, row = np.unique(hashed(1, kind, key, at), return_index=True, return_inverse=True)
+    rows = Rows(kind[first], key[first], at[first])
+    paints, start = [], district.size
+    for layer, pixel in touched:
+        part = row[start : start + len(pixel)]
+        paints.append(Paint(pixel, layer.alpha.ravel()[pixel].astype(np.float32), part, layer))
+        start += len(pixel)
+    return rows, row[: district.size], tuple(paints)
+
+
+def _cover_now(cover: NDArray[np.uint8], layers: list[Layer]) -> NDArray[np.uint8]:
+    """Land cover with the permanent layers on it."""
+    cover = cover.copy()
+    for layer in layers:
+        if layer.cover is not None:
+            cover[layer.alpha > 0.5] = layer.cover
+    return cover
+
+
+def cover_on(scene: Scene, day: int) -> NDArray[np.uint8]:
+    """Land cover on a day, codes of LAND_COVER, shape (size, size)."""
+    cover = scene.cover.ravel().copy()
+    for paint in scene.paints:
+        layer = paint.layer
+        if layer.cover is not None and layer.since <= day < layer.until:
+            cover[paint.pixel[paint.alpha > 0.5]] = layer.cover
+    return cover.reshape(scene.cover.shape)
+
+
+def buildings_on(scene: Scene, day: int) -> NDArray[np.float32]:
+    """Share of each pixel under a roof on a day, shape (size, size)."""
+    share = np.zeros(scene.base.shape, np.float32)
+    for paint in scene.paints:
+        layer = paint.layer
+        if not layer.since <= day < layer.until:
+            continue
+        if layer.building:
+            share[paint.pixel] = np.maximum(share[paint.pixel], paint.alpha)
+        elif layer.cover is not None:
+            share[paint.pixel] *= 1 - paint.alpha
+    return share.reshape(scene.cover.shape)
