@@ -1,0 +1,25 @@
+"""Encode a cube: one vector for every patch and season, tables of them, projections to 2 or 3 numbers."""
+
+from __future__ import annotations
+
+from seco_lab.embeddings.encode import Embedder, embed
+from seco_lab.embeddings.identity import cube_hash, module_hash
+from seco_lab.embeddings.prepare import EmbeddingInputWarning, Preparation, missing_images
+from seco_lab.embeddings.projection import project
+from seco_lab.embeddings.resume import embed_to
+from seco_lab.embeddings.table import embedding_spec, open_embeddings, save_embeddings
+
+__all__ = [
+    "Embedder",
+    "EmbeddingInputWarning",
+    "Preparation",
+    "cube_hash",
+    "embed",
+    "embed_to",
+    "embedding_spec",
+    "missing_images",
+    "module_hash",
+    "open_embeddings",
+    "project",
+    "save_embeddings",
+]

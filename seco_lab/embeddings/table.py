@@ -1,0 +1,200 @@
+"""Embeddings on disk: one GeoParquet table, a row for each patch and season."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+from numpy.typing import NDArray
+
+from seco_lab.embeddings.encode import KEPT
+from seco_lab.input_spec import InputSpec
+
+_REQUIRED = ("patch", "season", "lon", "lat", "time", "embedding")
+_META = b"seco_lab"
+# Rows per row group of the file: some MB, so that a reader can take a part.
+_ROWS = 8192
+
+
+def save_embeddings(embeddings: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write embeddings as GeoParquet, whole or not at all.
+
+    Columns: patch, season, lon, lat, time, label, split, ... where known, embedding (fixed-size list of
+    float32) and a point as geometry, so that ``geopandas.read_parquet`` and GIS programs open it.
+
+    Args:
+        embeddings: As ``embed`` returns.
+        path: Target file.
+        overwrite: Whether an old file may be replaced.
+
+    Raises:
+        ValueError: Not a Dataset of embeddings.
+        FileExistsError: The file is there and ``overwrite`` is not set.
+        OSError: The disk is full; nothing is left behind.
+    """
+    check_embeddings(embeddings)
+    step = max(1, _ROWS // embeddings.sizes["season"])
+    starts = range(0, embeddings.sizes["patch"], step)
+    parts = (embeddings.isel(patch=slice(start, start + step)) for start in starts)
+    write_parts(parts, path, dict(embeddings.attrs), overwrite=overwrite)
+
+
+def check_embeddings(embeddings: xr.Dataset) -> None:
+    """Refuse what is not a Dataset of embeddings.
+
+    Raises:
+        ValueError: Names the variable that is missing, or its dimensions.
+    """
+    if "embedding" not in embeddings or embeddings["embedding"].dims != ("patch", "season", "dim"):
+        raise ValueError("embeddings need a variable 'embedding' with dimensions (patch, season, dim)")
+    missing = [name for name in ("patch", "lon", "lat", "time") if name not in embeddings.coords]
+    if missing:
+        raise ValueError(f"embeddings lack the coordinates {', '.join(missing)}")
+
+
+def write_parts(
+    parts: Iterable[xr.Dataset], path: str | Path, attrs: dict[str, Any], *, overwrite: bool
+) -> None:
+    """Write Datasets of embeddings one after the other into one table, memory bounded by one of them.
+
+    Raises:
+        FileExistsError: The file is there and ``overwrite`` is not set.
+        ValueError: There are no parts.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is there already; name another file or ask to overwrite it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        _write(_tables(parts, attrs), temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(tables: Iterator[pa.Table], path: Path) -> None:
+    writer = None
+    try:
+        for table in tables:
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table, row_group_size=_ROWS)
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:
+        raise ValueError("there are no embeddings to write")
+
+
+def _tables(parts: Iterable[xr.Dataset], attrs: dict[str, Any]) -> Iterator[pa.Table]:
+    for part in parts:
+        columns = _columns(part)
+        metadata = {b"geo": json.dumps(_geo_metadata()).encode()}
+        metadata[_META] = json.dumps({"attrs": attrs, "format_version": 1}, default=str).encode()
+        yield pa.table(columns).replace_schema_metadata(metadata)
+
+
+def _columns(part: xr.Dataset) -> dict[str, pa.Array]:
+    seasons, dim = part.sizes["season"], part.sizes["dim"]
+    lon, lat = np.repeat(part["lon"].values, seasons), np.repeat(part["lat"].values, seasons)
+    vectors = np.ascontiguousarray(part["embedding"].values, dtype=np.float32).ravel()
+    columns = {
+        "patch": pa.array(np.repeat(part["patch"].values.astype(str), seasons), pa.string()),
+        "season": pa.array(np.tile(np.arange(seasons, dtype=np.int32), part.sizes["patch"])),
+        "lon": pa.array(lon),
+        "lat": pa.array(lat),
+        "time": pa.array(part["time"].values.astype("datetime64[ns]").ravel(), pa.timestamp("ns", tz="UTC")),
+    }
+    for name in KEPT:
+        if name in part.variables:
+            values = part[name].values
+            values = np.repeat(values, seasons) if part[name].dims == ("patch",) else values.ravel()
+            columns[name] = pa.array(values.tolist() if values.dtype == object else values)
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors), dim)
+    columns["geometry"] = pa.array(_points(lon, lat), pa.binary())
+    return columns
+
+
+def _points(lon: NDArray, lat: NDArray) -> NDArray[np.object_]:
+    """Well-known binary of each point, None where a coordinate is not known."""
+    import shapely
+
+    points = np.full(len(lon), None, dtype=object)
+    known = np.isfinite(lon) & np.isfinite(lat)
+    points[known] = shapely.to_wkb(shapely.points(lon[known], lat[known]))
+    return points
+
+
+def _geo_metadata() -> dict[str, Any]:
+    from pyproj import CRS
+
+    geometry = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
+
+
+def open_embeddings(path: str | Path) -> xr.Dataset:
+    """Embeddings from a table that ``save_embeddings`` or ``embed_to`` wrote.
+
+    Rows may have been filtered or reordered by another program: patches come in order of appearance, and a
+    season that a patch lacks is NaN.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Not a Parquet table of embeddings.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no embeddings at {path}")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a whole Parquet file: {error}") from error
+    missing = [name for name in _REQUIRED if name not in table.column_names]
+    if missing:
+        raise ValueError(f"{path} is not a table of embeddings: it lacks the columns {', '.join(missing)}")
+    stored = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
+    return _to_dataset(table, stored.get("attrs", {}))
+
+
+def _to_dataset(table: pa.Table, attrs: dict[str, Any]) -> xr.Dataset:
+    import pandas as pd
+
+    rows, patches = pd.factorize(table["patch"].to_numpy())
+    season = table["season"].to_numpy()
+    shape = (len(patches), int(season.max(initial=0)) + 1)
+    vectors = table["embedding"].combine_chunks()
+    vectors = vectors.values if isinstance(vectors, pa.FixedSizeListArray) else vectors.flatten()
+    flat = vectors.to_numpy(zero_copy_only=False).reshape(table.num_rows, -1).astype(np.float32, copy=False)
+    embedding = np.full((*shape, flat.shape[1]), np.nan, np.float32)
+    embedding[rows, season] = flat
+    time = np.full(shape, np.datetime64("NaT"), "datetime64[ns]")
+    time[rows, season] = table["time"].to_numpy().astype("datetime64[ns]")
+    coords: dict[str, Any] = {"patch": ("patch", patches.astype(object)), "time": (("patch", "season"), time)}
+    for name in ("lon", "lat", "label", "split"):
+        if name in table.column_names:
+            values = np.empty(len(patches), table[name].to_numpy().dtype)
+            values[rows] = table[name].to_numpy()
+            coords[name] = ("patch", values)
+    for name in set(KEPT[2:]) & set(table.column_names):
+        values = table[name].to_numpy()
+        grid = np.full(shape, None if values.dtype == object else np.nan, values.dtype)
+        grid[rows, season] = values
+        coords[name] = (("patch", "season"), grid)
+    return xr.Dataset({"embedding": (("patch", "season", "dim"), embedding)}, coords, attrs)
+
+
+def embedding_spec(embeddings: xr.Dataset) -> InputSpec:
+    """The input contract under which embeddings were made.
+
+    Raises:
+        LookupError: The table does not say.
+    """
+    if "input_spec" not in embeddings.attrs:
+        raise LookupError("these embeddings do not say under which input contract they were made")
+    return InputSpec.from_dict(json.loads(embeddings.attrs["input_spec"]))

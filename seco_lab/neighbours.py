@@ -1,0 +1,134 @@
+"""Exact nearest neighbours by cosine, in blocks of bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Similarities held at a time: 64 MB of float32.
+_BLOCK = 2**24
+_BANK_ROWS = 2**16
+# Above the rounding error of float32 cosines; candidates this close are compared in float64.
+_CLOSE = 4e-6
+_SPARE = 8
+
+
+def nearest(
+    queries: ArrayLike, bank: ArrayLike, k: int, *, exclude: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k most similar rows of a bank for each query, exact, by cosine.
+
+    Candidates are found in float32 and ranked in float64, so equal vectors tie exactly, and ties go to the
+    lower row: the answer depends on nothing but the vectors.
+
+    Args:
+        queries: Shape (Q, D), or (D,) for one.
+        bank: Shape (N, D). Rows with NaN, such as seasons without data, are never found.
+        k: How many, 1 to N.
+        exclude: Rows of the bank not to find: a mask (N,) of bool for all queries, or row numbers (Q,) or
+            (Q, E), -1 for none. A query that lies in the bank is excluded by its own row.
+
+    Returns:
+        Row numbers (Q, k) int64 and cosines (Q, k) float32, best first. Where fewer than k rows are left, or
+        the query holds NaN, the rest is -1 and NaN.
+
+    Raises:
+        ValueError: Shapes do not fit, or k is not between 1 and N.
+    """
+    queries, bank = np.atleast_2d(np.asarray(queries, np.float32)), np.asarray(bank, np.float32)
+    if bank.ndim != 2 or queries.ndim != 2 or queries.shape[1] != bank.shape[1]:
+        raise ValueError(f"queries (Q, D) and bank (N, D) must share D, got {queries.shape} and {bank.shape}")
+    if not 1 <= k <= len(bank):
+        raise ValueError(f"k must lie between 1 and the {len(bank)} rows of the bank, got {k}")
+    hidden, excluded = _exclusions(exclude, len(queries), len(bank))
+    norms = np.sqrt(np.einsum("nd,nd->n", bank, bank, dtype=np.float64))
+    hidden = hidden | ~np.isfinite(norms)
+    rows, cosines = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.nan, np.float32)
+    step = max(1, _BLOCK // min(len(bank), _BANK_ROWS))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        found = _search(queries[part], bank, norms, k, hidden, excluded[part])
+        rows[part], cosines[part] = found
+    return rows, cosines
+
+
+def _exclusions(exclude: ArrayLike | None, queries: int, rows: int) -> tuple[NDArray, NDArray]:
+    """Mask (N,) of hidden rows, and row numbers (Q, E) hidden from single queries."""
+    hidden, none = np.zeros(rows, bool), np.full((queries, 1), -1, np.int64)
+    if exclude is None:
+        return hidden, none
+    exclude = np.asarray(exclude)
+    if exclude.dtype == bool:
+        if exclude.shape != (rows,):
+            raise ValueError(f"a mask of rows to exclude needs shape ({rows},), got {exclude.shape}")
+        return exclude, none
+    numbers = exclude.reshape(queries, -1) if exclude.shape[:1] == (queries,) else None
+    if numbers is None or not np.issubdtype(exclude.dtype, np.integer) or numbers.max(initial=-1) >= rows:
+        raise ValueError(
+            f"exclude needs a bool mask ({rows},) or row numbers below {rows}, one or more for each of "
+            f"{queries} queries, got {exclude.dtype} of shape {exclude.shape}"
+        )
+    return hidden, numbers.astype(np.int64)
+
+
+def _search(
+    queries: NDArray, bank: NDArray, norms: NDArray, k: int, hidden: NDArray, excluded: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Rows and cosines of a block of queries."""
+    lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries, dtype=np.float64))
+    unit = np.nan_to_num(queries / np.maximum(lengths, 1e-12)[:, None].astype(np.float32))
+    wanted = min(len(bank), k + _SPARE)
+    scores, rows = _candidates(unit, bank, norms, wanted, hidden, excluded)
+    out_rows, out = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.nan, np.float32)
+    for q in np.flatnonzero(np.isfinite(lengths)):
+        candidates = rows[q][np.isfinite(scores[q])]
+        # Others may lie as close as the last candidate: then take all that could belong to the best k.
+        if len(candidates) > k and scores[q, -1] >= scores[q, k - 1] - _CLOSE:
+            candidates = _all_close(unit[q], bank, norms, scores[q, k - 1], hidden, excluded[q])
+        exact = (bank[candidates].astype(np.float64) * queries[q]).sum(1)
+        exact /= np.maximum(norms[candidates] * lengths[q], 1e-12)
+        order = np.lexsort((candidates, -exact))[:k]
+        out_rows[q, : len(order)], out[q, : len(order)] = candidates[order], exact[order]
+    return out_rows, out
+
+
+def _candidates(
+    unit: NDArray, bank: NDArray, norms: NDArray, wanted: int, hidden: NDArray, excluded: NDArray
+) -> tuple[NDArray, NDArray]:
+    """The best float32 scores (Q, wanted) and their rows, best first; -inf where nothing is left."""
+    import torch
+
+    best = torch.full((len(unit), 0), -torch.inf)
+    best_rows = torch.zeros((len(unit), 0), dtype=torch.int64)
+    for start in range(0, len(bank), _BANK_ROWS):
+        stop = min(start + _BANK_ROWS, len(bank))
+        scores = torch.from_numpy(_scores(unit, bank, norms, hidden, start, stop))
+        for column in excluded.T:
+            mine = np.flatnonzero((column >= start) & (column < stop))
+            scores[mine, column[mine] - start] = -torch.inf
+        values, found = scores.topk(min(wanted, stop - start), dim=1)
+        best, best_rows = torch.cat([best, values], 1), torch.cat([best_rows, found + start], 1)
+        best, keep = best.topk(min(wanted, best.shape[1]), dim=1)
+        best_rows = best_rows.gather(1, keep)
+    return best.numpy(), best_rows.numpy()
+
+
+def _scores(
+    unit: NDArray, bank: NDArray, norms: NDArray, hidden: NDArray, start: int, stop: int
+) -> NDArray[np.float32]:
+    """Cosines (Q, stop - start) in float32; -inf for hidden rows."""
+    scores = unit @ bank[start:stop].T
+    scores /= np.maximum(norms[start:stop], 1e-12).astype(np.float32)
+    scores[:, hidden[start:stop]] = -np.inf
+    return scores
+
+
+def _all_close(
+    unit: NDArray, bank: NDArray, norms: NDArray, threshold: float, hidden: NDArray, excluded: NDArray
+) -> NDArray[np.int64]:
+    """All rows whose float32 score could belong to the best."""
+    found = []
+    for start in range(0, len(bank), _BANK_ROWS):
+        scores = _scores(unit[None], bank, norms, hidden, start, min(start + _BANK_ROWS, len(bank)))[0]
+        found.append(start + np.flatnonzero(scores >= threshold - _CLOSE))
+    return np.setdiff1d(np.concatenate(found), excluded)
