@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -162,13 +164,16 @@ def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
     except ImportError as error:
         raise ImportError("maps need leafmap: pip install 'seco-lab[lab]'") from error
     west, south, east, north = bounds or (-150.0, -50.0, 150.0, 70.0)
-    world = leafmap.Map(
-        center=[(south + north) / 2, (west + east) / 2],
-        zoom=zoom_for((west, south, east, north), height_px),
-        toolbar_control=False,
-        draw_control=False,
-        height=f"{height_px}px",
-    )
+    with warnings.catch_warnings():
+        # leafmap hands its own options on to ipyleaflet, which warns of each.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        world = leafmap.Map(
+            center=[(south + north) / 2, (west + east) / 2],
+            zoom=zoom_for((west, south, east, north), height_px),
+            toolbar_control=False,
+            draw_control=False,
+            height=f"{height_px}px",
+        )
     # Leaflet draws tiles at 200 and overlays at 400. A GeoJSON layer would ignore its pane and hide both.
     world.panes = {"offline": {"zIndex": 150}}
     rings = [[[[float(lat), float(lon)] for lon, lat in ring]] for ring in country_rings()]

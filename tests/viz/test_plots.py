@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from test_scene import cube_of, embeddings
+
+from seco_lab.viz import plots
+
+
+def test_importing_plots_leaves_pyplot_alone():
+    import subprocess
+    import sys
+
+    code = "import sys, seco_lab.viz.plots, seco_lab.viz.report; print('matplotlib.pyplot' in sys.modules, 'torch' in sys.modules, 'leafmap' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "False"]
+
+
+def test_grid_has_a_row_per_patch_and_a_column_per_season():
+    data = embeddings()
+    figure = plots.true_colour_grid(cube_of(data), [2, 5])
+    assert len(figure.axes) == 6
+    assert figure.axes[0].get_ylabel() == "p2"
+
+
+def test_grid_shows_dates_where_known():
+    data = embeddings()
+    cube = cube_of(data).assign_coords(time=data["time"])
+    assert plots.true_colour_grid(cube, 0).axes[0].get_title() == "2020-01-10"
+
+
+def test_histograms_leave_no_data_out():
+    data = embeddings()
+    cube = cube_of(data)
+    cube["reflectance"][:, :, 0] = 0
+    figure = plots.band_histograms(cube)
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["B04", "B03", "B02"]
+    assert figure.axes[0].texts[0].get_text() == "no data"
+    assert figure.axes[1].patches
+
+
+def test_every_figure_becomes_a_png():
+    data = embeddings()
+    lon, lat = data["lon"].values, data["lat"].values
+    for figure in (
+        plots.places_map(lon, lat),
+        plots.places_map(lon, lat, world=False, title="near"),
+        plots.embedding_scatter(np.random.default_rng(0).normal(size=(30, 2)), np.array(["a", "b"] * 15)),
+        plots.training_curves({"step": [1, 2, 3], "loss": [3.0, 2.0, np.nan]}, smooth=2),
+    ):
+        assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_wrong_input_is_named():
+    with pytest.raises(ValueError, match=r"\(N, 2\), got \(3, 3\)"):
+        plots.embedding_scatter(np.zeros((3, 3)))
+    with pytest.raises(LookupError, match="no column 'top5'"):
+        plots.training_curves({"step": [1], "loss": [1]}, panels=["top5"])
+
+
+def test_empty_coordinates_still_give_a_map():
+    figure = plots.explorer_figure(np.full((4, 2), np.nan), np.full((4, 2), np.nan), np.zeros((4, 3), np.uint8))
+    assert plots.figure_png(figure, dpi=30)
