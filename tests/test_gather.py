@@ -154,6 +154,10 @@ def test_another_plan_dates_or_size_is_refused(tmp_path, request_):
     other = plan_places(40, AroundCities(), seed=8)
     with pytest.raises(ValueError, match="gathered from another plan"):
         run(other, TinySource(), random_phase(other.place_list(), seasons=2), out)
+    elsewhere = TinySource()
+    elsewhere.seed = 5
+    with pytest.raises(ValueError, match="source_seed None, now it is 5"):
+        run(plan, elsewhere, dates, out)
     with pytest.raises(ValueError, match="dates_hash"):
         run(plan, TinySource(), dates + np.timedelta64(1, "D"), out)
     with pytest.raises(ValueError, match="size_px 8, now it is 9"):

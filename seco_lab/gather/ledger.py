@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 REQUEST = "gather"  # attribute of the cube
+_FIXED = ("dates_hash", "source", "source_seed", "sensor", "bands", "size_px")
 _SPARE = 1.2  # room left for metadata and whoever else writes to the disk
 
 
@@ -51,6 +52,7 @@ def request_of(
         "places": len(plan),
         "dates_hash": _dates_hash(dates),
         "source": type(source).__name__,
+        "source_seed": getattr(source, "seed", None),  # another seed is another simulated world
         "sensor": source.sensor.name,
         "bands": list(bands),
         "size_px": size_px,
@@ -79,11 +81,11 @@ def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: 
             f"({len(plan)} places, {request['plan_hash']}); choose another folder"
         )
     now = {**request, "dates_hash": _dates_hash(dates[:n])}
-    differ = [k for k in ("dates_hash", "source", "sensor", "bands", "size_px") if now[k] != before[k]]
+    differ = [k for k in _FIXED if now[k] != before.get(k)]
     if differ:
         key = differ[0]
         raise ValueError(
-            f"{out} was gathered with {key} {before[key]}, now it is {now[key]}; choose another folder"
+            f"{out} was gathered with {key} {before.get(key)}, now it is {now[key]}; choose another folder"
         )
     return patches
 

@@ -49,7 +49,9 @@ class Spacing:
         if not sum(map(len, self._accepted)):
             return np.ones(len(points), bool)
         self._accepted = [np.concatenate(self._accepted)]
-        distance, _ = cKDTree(self._accepted[0]).query(points, distance_upper_bound=self._chord)
+        distance, _ = cKDTree(self._accepted[0], balanced_tree=False).query(
+            points, distance_upper_bound=self._chord
+        )
         return np.isinf(distance)
 
     def _far_from_one_another(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 _FIRST_BLOCK = 1024
-_LARGEST_BLOCK = 262_144
+_LARGEST_BLOCK = 1_048_576
 _TRIES = 20_000  # candidates in a row among which at least one in 500 must be accepted
 LAT_RANGE = (-60.0, 83.0)  # Sentinel-2 looks at land from 56 south to 84 north
 REASONS = ("accepted", "latitude", "sea", "overlap", "stratum")
@@ -243,15 +243,22 @@ def _plan(
     chosen: NDArray[np.int64],
     about: dict[str, Any],
 ) -> Plan:
-    last = chosen.max()
-    refused = np.flatnonzero((why > 0) & (np.arange(len(why)) <= last))
-    if drawn.name is not None:
-        refused = np.flatnonzero(why > 0)
+    refused = np.flatnonzero(why > 0)
+    if drawn.name is None:
+        refused = refused[refused <= _last_needed(drawn, chosen)[drawn.stratum[refused]]]
     labels = list(sampler.strata) if sampler.strata else None
     places = _table(drawn, chosen, sampler.name, labels, about["seed"])
     rejected = _table(drawn, refused, sampler.name, labels, about["seed"])
     rejected["why"] = np.array(REASONS, object)[why[refused]]
     return Plan(places, rejected, about)
+
+
+def _last_needed(drawn: Candidates, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the last candidate that the plan took from each stratum; -1, the last entry, from any."""
+    last = np.zeros(drawn.stratum.max() + 2, np.int64)
+    np.maximum.at(last, drawn.stratum[chosen], chosen)
+    last[-1] = chosen.max()
+    return last
 
 
 def _table(
@@ -263,7 +270,7 @@ def _table(
     lon, lat = drawn.lon[rows], drawn.lat[rows]
     nearest, city_km = nearest_city(lon, lat)
     city = np.where(drawn.city[rows] >= 0, drawn.city[rows], nearest)
-    country, continent = countries_of(lon, lat)
+    country, continent = countries_of(lon, lat, nearest=nearest)
     stratum = np.array([*(labels or []), ""], object)[drawn.stratum[rows]]
     if drawn.name is None:
         names = [f"{sampler}-{seed}-{k:07d}" for k in rows]

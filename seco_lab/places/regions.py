@@ -46,12 +46,17 @@ def _country_tree() -> tuple[STRtree, NDArray[np.object_], NDArray[np.object_]]:
 
 
 def countries_of(
-    lon: NDArray[np.float64], lat: NDArray[np.float64]
+    lon: NDArray[np.float64], lat: NDArray[np.float64], *, nearest: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """Country and continent of each point.
 
     Borders are those of Natural Earth at 1:110 million, a few km coarse; a point outside all of them (a
     small island, a coast cut short) gets those of the nearest large city.
+
+    Args:
+        lon: Degrees east, shape (N,).
+        lat: Degrees north, shape (N,).
+        nearest: The first result of ``nearest_city``, if it is at hand.
 
     Returns:
         Names of countries and of continents, shape (N,) each.
@@ -59,7 +64,8 @@ def countries_of(
     import shapely
 
     table, (tree, names, continents) = cities(), _country_tree()
-    nearest, _ = nearest_city(lon, lat)
+    if nearest is None:
+        nearest, _ = nearest_city(lon, lat)
     country, continent = table.country[nearest], table.continent[nearest]
     inside, polygon = tree.query(shapely.points(lon, lat), predicate="within")
     country[inside], continent[inside] = names[polygon], continents[polygon]
