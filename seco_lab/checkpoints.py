@@ -59,8 +59,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _write_error(path: Path, error: Exception) -> OSError:
+def _write_error(path: Path, error: Exception) -> Exception:
     # torch's writer reports a full disk as a RuntimeError whose cause is lost.
+    cut_short = any(words in str(error) for words in ("unexpected pos", "write failed"))
+    if isinstance(error, RuntimeError) and not cut_short:
+        return error
     number = getattr(error, "errno", None) or errno.ENOSPC
     kept = "the checkpoint before it is intact" if path.exists() else "nothing was written"
     return OSError(number, f"cannot save {path}: {os.strerror(number)}; {kept}, make room and go on")
@@ -99,7 +102,10 @@ def _read(path: Path, mapped: bool) -> Any:
         raise ValueError(
             f"{path} is damaged, or holds more than tensors and plain values, which is not opened for safety"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        # A file cut short by a byte is sought beyond its end, which is "invalid argument"; others are real.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise ValueError(f"{path} is not a whole checkpoint: truncated, damaged or another format") from error
 
 
