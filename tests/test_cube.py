@@ -2,23 +2,10 @@
 
 import numpy as np
 import pytest
+from cubes import small_cube
 
-from seco_lab.cube import check_cube, footprints, make_cube, utm_corner, utm_epsg
+from seco_lab.cube import check_cube, footprints, join_cubes, make_cube, utm_corner, utm_epsg
 from seco_lab.sensors import SENTINEL2_L2A
-
-
-def small_cube(patches=4, seasons=3, bands=("B04", "B03", "B02"), size=6, first=0, **extras):
-    rng = np.random.default_rng(first)
-    return make_cube(
-        rng.integers(1, 9000, (patches, seasons, len(bands), size, size)).astype(np.uint16),
-        patch=[f"p{first + i}" for i in range(patches)],
-        time=np.datetime64("2021-01-15") + np.arange(seasons) * 90 + np.zeros((patches, 1), int),
-        lon=np.linspace(-170, 170, patches),
-        lat=np.linspace(-60, 60, patches),
-        sensor=SENTINEL2_L2A,
-        bands=bands,
-        **extras,
-    )
 
 
 def test_bands_carry_wavelength_and_native_resolution():
@@ -129,3 +116,32 @@ def test_footprints_have_the_patch_as_outline():
         np.testing.assert_allclose(
             [centre.x, centre.y], [table["lon"].iloc[row], table["lat"].iloc[row]], atol=1e-5
         )
+
+
+def test_joined_cubes_have_the_common_bands_by_name():
+    one = small_cube(bands=("B08", "B04", "B03"), label=[0, 1, 2, 3], attrs={"source": "x", "refused": ["a"]})
+    two = small_cube(bands=("B03", "B02", "B04"), first=4, attrs={"source": "y", "refused": ["b"]})
+    both = join_cubes([one, two])
+    assert both["band"].values.tolist() == ["B03", "B04"]
+    np.testing.assert_array_equal(both["reflectance"][:4].values, one["reflectance"].values[:, :, [2, 1]])
+    np.testing.assert_array_equal(both["reflectance"][4:].values, two["reflectance"].values[:, :, [0, 2]])
+    assert "label" not in both.coords
+    assert both.attrs["source"] == "x; y"
+    assert both.attrs["refused"] == ["a", "b"]
+    assert join_cubes([one, two], bands=["B04"])["band"].values.tolist() == ["B04"]
+
+
+@pytest.mark.parametrize(
+    ("other", "error", "words"),
+    [
+        (lambda: small_cube(first=0), ValueError, "'p0' comes 2 times"),
+        (lambda: small_cube(first=9, seasons=2), ValueError, "different season cannot be joined: 3 and 2"),
+        (lambda: small_cube(first=9, unit="reflectance"), ValueError, "different unit"),
+        (lambda: small_cube(first=9, bands=("B11",)), ValueError, "no band in common"),
+    ],
+)
+def test_cubes_that_differ_are_not_joined(other, error, words):
+    with pytest.raises(error, match=words):
+        join_cubes([small_cube(), other()])
+    with pytest.raises(LookupError, match="band B11 is not in all cubes"):
+        join_cubes([small_cube()], bands=["B11"])

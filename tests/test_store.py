@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from cubes import small_cube
 
 from seco_lab.store import MappedCube, append, open_cube, repack, save_cube, shards
 from seco_lab.store.mapped import band_runs
-from tests.test_cube import small_cube
 
 
 @pytest.fixture(autouse=True)
@@ -258,8 +258,7 @@ def test_killed_from_outside_at_random_moments(tmp_path):
     code = f"""
         import sys, numpy as np
         sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
-        from tests.test_cube import small_cube
-        from seco_lab.store import append, open_cube, save_cube
+                from seco_lab.store import append, open_cube, save_cube
         path = {str(tmp_path / "a.zarr")!r}
         import pathlib
         if not pathlib.Path(path).exists():
