@@ -14,7 +14,10 @@ from seco_lab.world.hashing import uniform
 GROUPS = ("sea", "tropical", "arid", "temperate", "continental", "polar")
 _WARMER_C = np.array([2.0, 1.0, 1.5, 4.5, 1.0, -3.0])
 _SWING = np.array([0.5, 0.25, 1.05, 0.62, 1.35, 1.1])
-_DRY = np.array([0.2, 0.15, 0.9, 0.30, 0.25, 0.3])
+# Longitudes where summers are dry at 30 to 45 degrees, and how wide: the Mediterranean, California, Chile,
+# the Cape and the south-west of Australia.
+_DRY_SUMMERS = ((15.0, 28.0), (-120.0, 6.0), (-71.5, 3.0), (19.0, 4.0), (122.0, 12.0))
+_DRY = np.array([0.2, 0.15, 0.9, 0.24, 0.22, 0.3])
 _EPOCH_DAY = np.datetime64("1970-01-01", "D")
 
 
@@ -63,8 +66,10 @@ def climate_at(lon: ArrayLike, lat: ArrayLike) -> Climate:
     mean_c = 27.0 - 0.0085 * away**2 + land @ _WARMER_C
     swing_c = np.maximum(1.5, 0.25 * away * (land @ _SWING))
     dry = land @ _DRY
-    mediterranean = land[..., 3] * np.exp(-(((away - 37.5) / 6.0) ** 2))
-    summer_dry = 0.75 * mediterranean - 0.35 * (land[..., 1] + land[..., 2]) * (away < 28)
+    west = sum(np.exp(-(((np.asarray(lon, float) - at) / wide) ** 2)) for at, wide in _DRY_SUMMERS)
+    mediterranean = land[..., 3] * np.exp(-(((away - 37.5) / 6.0) ** 2)) * np.minimum(west, 1.0)
+    monsoon = (0.35 * land[..., 1] + 0.08 * land[..., 2]) / (1 + np.exp((away - 26.0) / 1.5))
+    summer_dry = 0.75 * mediterranean - monsoon
     return Climate(groups, mean_c, swing_c, dry, summer_dry, (lat < 0).astype(float))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from seco_lab.world.hashing import salt_of
 
 PIXEL_M = 10.0
+MARGIN_PX = 2
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def lonlat_of(epsg: int, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64
 def canvas(seed: int, epsg: int, x0: float, y0: float, size_px: int) -> tuple[Frame, int, int]:
     """The frame to draw for a patch, and where the patch lies in it.
 
-    Bands of 60 m need whole cells and the sensor's blur needs neighbours, so the frame reaches at least two
-    pixels beyond the patch and begins and ends on the 60 m lattice.
+    Bands of 60 m need whole cells, and blur and shadows need neighbours of every pixel of these cells, so the
+    frame reaches ``MARGIN_PX`` beyond the cells of 60 m that the patch touches.
 
     Args:
         seed: Which world.
@@ -104,6 +105,7 @@ def canvas(seed: int, epsg: int, x0: float, y0: float, size_px: int) -> tuple[Fr
         The frame, and the row and column of the patch's first pixel in it.
     """
     column, row = round(x0 / PIXEL_M), -round(y0 / PIXEL_M)
-    left, top = (column - 2) // 6 * 6, (row - 2) // 6 * 6
-    reach = max(column - left, row - top) + size_px + 2
-    return Frame(seed, epsg, left, top, -(-reach // 6) * 6), row - top, column - left
+    left, top = column // 6 * 6 - MARGIN_PX, row // 6 * 6 - MARGIN_PX
+    reach = max(column - left, row - top) - MARGIN_PX + size_px
+    size = -(-reach // 6) * 6 + 2 * MARGIN_PX
+    return Frame(seed, epsg, left, top, size), row - top, column - left

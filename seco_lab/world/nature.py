@@ -59,16 +59,16 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     salt = frame.salt("forest")
     cold = np.clip((9 - place.climate.mean_c) / 14, 0, 1)
     tropical = place.climate.groups[:, 1] > 0.5
-    needle = np.clip(0.15 + 0.75 * cold + 0.7 * (place.draw(41) - 0.5), -0.4, 1.4)
-    mix = fbm(frame, 260, 4, salt) * 0.35 + 0.5
+    needle = np.clip(0.25 + 0.75 * cold + 1.1 * (place.draw(41) - 0.5), -0.6, 1.6)
+    mix = fbm(frame, 220, 5, salt, gain=0.7) * 0.35 + 0.5
     conifer = mix < needle[place.index]
     leafy = np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF))[place.index]
     kind = np.where(conifer, int(Kind.CONIFER), leafy)
-    open_ground = fbm(frame, 300, 4, salt + 7) > (1.75 - 0.7 * place.draw(42) ** 3)[place.index]
+    open_ground = fbm(frame, 300, 4, salt + 7) > (2.1 - 0.9 * place.draw(42) ** 3)[place.index]
     kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
-    crowns = noise(frame, 26, salt + 1) + 0.6 * white(frame.column, frame.row, frame.size, salt)
-    rough = (0.05 + 0.09 * place.draw(43))[place.index]
-    shade = rough * crowns + 0.06 * fbm(frame, 400, 3, salt + 5)
+    crowns = noise(frame, 26, salt + 1) + 1.3 * white(frame.column, frame.row, frame.size, salt)
+    rough = (0.05 + 0.08 * place.draw(43))[place.index]
+    shade = rough * crowns + 0.05 * fbm(frame, 200, 4, salt + 5, gain=0.7)
     texture = 0.7 * fbm(frame, 150, 3, salt + 3) + 0.3 * crowns
     key = hashed(3, _stands(frame, "forest", 700, 1), kind)
     cover = np.where(open_ground, COVER["herbaceous"], COVER["forest"]).astype(np.uint8)

@@ -7,23 +7,26 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from seco_lab.world.frame import Frame
+from seco_lab.world.frame import MARGIN_PX, Frame
 from seco_lab.world.hashing import salt_of, uniform, white
 
-BLUR = 0.13
+BLUR = 0.18
 
 
 @lru_cache(maxsize=64)
 def _replicate(size: int, first: int, out: int, factor: int) -> NDArray[np.float32]:
-    """Matrix that averages cells of ``factor`` pixels and copies each to its pixels, shape (out, size)."""
-    cells = np.arange(size) // factor
+    """Matrix that averages cells of ``factor`` pixels and copies each to its pixels, shape (out, size).
+
+    A canvas begins ``MARGIN_PX`` before the first whole cell.
+    """
+    cells = (np.arange(size) - MARGIN_PX) // factor
     same = (cells[first : first + out, None] == cells[None]).astype(np.float32)
     return same / factor
 
 
 def _shifted(size: int, shift: float, blur: float) -> NDArray[np.float32]:
     """Matrix that blurs and moves a line of pixels by less than one pixel, shape (size, size)."""
-    side = (shift * (shift - 1) / 2 + blur, 1 - shift * shift - 2 * blur, shift * (shift + 1) / 2 + blur)
+    side = (shift * (shift + 1) / 2 + blur, 1 - shift * shift - 2 * blur, shift * (shift - 1) / 2 + blur)
     matrix = sum(np.eye(size, k=k) * weight for k, weight in zip((-1, 0, 1), side, strict=True))
     return np.asarray(matrix, np.float32)
 

@@ -22,6 +22,8 @@ _GROUND = np.array([INDEX.get(r.ground, -1) for r in _R])
 _NUMBERS = np.array([(r.cover, r.vary, r.tone, r.texture, r.snow, *r.cuts) for r in _R], np.float32)
 _SOILED = np.array([r.ground == "soil" for r in _R])
 _WET = np.array([k >= Kind.WATER_CLEAR for k in Kind])
+# Full canopies look much the same everywhere; soils, roofs and roads do not.
+_EVEN = np.array([r.cover > 0.8 for r in _R], np.float32)
 _ARABLE = np.array([Kind.WINTER_CEREAL, Kind.SUMMER_CROP, Kind.RAPESEED, Kind.ROOT_CROP, Kind.FALLOW])
 _FIRST_LIGHT = np.isin(np.arange(len(_R)), (Kind.WINTER_CEREAL, Kind.RAPESEED))
 
@@ -77,7 +79,7 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     bald = (_CURVE[kind] == _CURVES.index("none"))[..., None]
     swing = np.where(bald, 1.2 * under, swing)
     swing = swing * _NUMBERS[kind, 3][..., None]
-    tone = _tone(rows, kind, season)[..., None]
+    tone = _tone(scene, rows, kind, season)[..., None]
     mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
     turned = (0, 2, 1)
     return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)), green.astype(np.float32))
@@ -90,7 +92,7 @@ def _c(array: NDArray) -> NDArray[np.float32]:
 def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
     climate, at = scene.place.climate, scene.rows.district
     phase, celsius, moist = weather(days, climate, scene.frame.salt("weather"))
-    celsius = celsius - 5.0 * scene.place.rugged**2
+    celsius = celsius - 2.0 * scene.place.rugged**2
     year = np.floor((np.asarray(days)[:, None] - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
     swing = np.broadcast_to(climate.swing_c, celsius.shape)
     parts = [np.asarray(a[:, at], np.float32) for a in (phase, celsius, moist, swing)]
@@ -123,7 +125,7 @@ def _growth(rows: Rows, kind: NDArray, season: _Season) -> tuple[NDArray, NDArra
         green, dry = np.where(crop, grown, green), np.where(crop, straw, dry)
     grass = (
         (0.30 + 0.70 * warmth)
-        * (0.15 + 0.85 * _rise(season.moist - 0.34 + 0.1 * (cover - 0.5), 0.07))
+        * (0.07 + 0.93 * _rise(season.moist - 0.34 + 0.1 * (cover - 0.5), 0.07))
         * cover
     )
     leaf = cover * _leaves(rows, season)
@@ -182,11 +184,13 @@ def _ground(scene: Scene, rows: Rows, kind: NDArray, season: _Season, colour: ND
     return np.where(_SOILED[kind][..., None], soil * wet, colour[np.maximum(_GROUND[kind], 0)])
 
 
-def _tone(rows: Rows, kind: NDArray, season: _Season) -> NDArray:
-    """Brightness of each parcel relative to its recipe, (T, R); a little of it changes from year to year."""
+def _tone(scene: Scene, rows: Rows, kind: NDArray, season: _Season) -> NDArray:
+    """Brightness relative to the recipe, (T, R): by district, by parcel, and a little by year."""
     spread = _NUMBERS[kind, 2]
     yearly = draws(hashed(43, season.year, rows.key), 3)
-    return np.exp(spread * (2.2 * (draws(rows.key, 58) - 0.5) + 0.8 * (yearly - 0.5)))
+    parcel = spread * (2.2 * (draws(rows.key, 58) - 0.5) + 0.8 * (yearly - 0.5))
+    country = 0.7 * (scene.place.draw(59)[rows.district] - 0.5) * ~_WET[kind]
+    return np.exp(parcel + country * (1.0 - 0.6 * _EVEN[kind]))
 
 
 def _snowed(

@@ -151,10 +151,10 @@ def pastures(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     kind = _choose(part.key, 1, {Kind.PASTURE: 0.86, Kind.FODDER: 0.08, Kind.WINTER_CEREAL: 0.06})
     texture = 0.8 * fbm(frame, 170, 4, salt) + 0.2 * white(*_spot(frame), salt) + 0.35 * rows(part, 25, 80)
     shade = 0.045 * fbm(frame, 120, 3, salt + 9)
-    hedged = (draws(part.key, 16) < 0.62).astype(np.float32)
-    wild = edge(4.5 + 3.5 * noise(frame, 45, salt + 2) - part.border_m) * hedged
+    hedged = (draws(part.key, 16) < 0.6).astype(np.float32)
+    wild = edge(3.2 + 3.2 * noise(frame, 30, salt + 2) - part.border_m) * hedged
     trees = edge(6 * (noise(frame, 33, salt + 3) - 2.15)) * np.float32(0.9)
-    groves = edge(25 * (fbm(frame, 190, 3, salt + 4) - 1.55))
+    groves = edge(60 * (fbm(frame, 190, 4, salt + 4, gain=0.65) - 1.9))
     alpha = np.maximum(np.maximum(wild, trees), groves)
     cover = np.full(kind.shape, COVER["pasture"], np.uint8)
     hedge = Layer(alpha, Kind.HEDGE, salt & 0xFFF, height_m=8.0)
@@ -187,7 +187,7 @@ def orchards(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 
 def _dots(part: Parcels) -> NDArray[np.float32]:
     """Trees planted in a grid, seen through pixels of 10 m."""
-    spacing = 11.0 + 20.0 * draws(part.key, 11) ** 1.5
+    spacing = 8.0 + 12.0 * draws(part.key, 11) ** 1.5
     u = np.cos(part.across * (2 * np.pi / spacing) + 6.28 * draws(part.key, 12))
     v = np.cos(part.along * (2 * np.pi / spacing) + 6.28 * draws(part.key, 13))
     return ((u + v + u * v) * (0.35 + 0.75 * draws(part.key, 14))).astype(np.float32)

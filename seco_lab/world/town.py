@@ -101,8 +101,8 @@ def _roofs(key: NDArray, style: NDArray, palettes: list[tuple[Kind, ...]]) -> ND
 _HOUSES = [
     (Kind.ROOF_RED, Kind.ROOF_RED, Kind.ROOF_RED, Kind.ROOF_DARK, Kind.ROOF_GREY, Kind.ROOF_RED),
     (Kind.ROOF_DARK, Kind.ROOF_DARK, Kind.ROOF_GREY, Kind.ROOF_RED, Kind.ROOF_DARK, Kind.ROOF_GREY),
-    (Kind.ROOF_PALE, Kind.ROOF_WHITE, Kind.ROOF_PALE, Kind.ROOF_GREY, Kind.ROOF_RED, Kind.ROOF_PALE),
-    (Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_GREY, Kind.ROOF_WHITE, Kind.ROOF_RED, Kind.ROOF_BLUE),
+    (Kind.ROOF_PALE, Kind.ROOF_WHITE, Kind.ROOF_PALE, Kind.ROOF_GREY, Kind.ROOF_RED, Kind.ROOF_RED),
+    (Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_DARK, Kind.ROOF_PALE, Kind.ROOF_RED, Kind.ROOF_GREY),
 ]
 
 
@@ -188,9 +188,9 @@ def _slabs(plan: Streets, place: Districts, salt: int) -> Layer:
 
 
 _HALLS = [
-    (Kind.ROOF_WHITE, Kind.ROOF_GREY, Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_PALE, Kind.ROOF_WHITE),
-    (Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_GREY, Kind.ROOF_WHITE, Kind.ROOF_GREY, Kind.ROOF_BLUE),
-    (Kind.ROOF_WHITE, Kind.ROOF_WHITE, Kind.ROOF_PALE, Kind.ROOF_GREY, Kind.ROOF_RED, Kind.ROOF_WHITE),
+    (Kind.ROOF_WHITE, Kind.ROOF_GREY, Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_PALE, Kind.ROOF_GREY),
+    (Kind.ROOF_GREY, Kind.ROOF_DARK, Kind.ROOF_GREY, Kind.ROOF_WHITE, Kind.ROOF_DARK, Kind.ROOF_BLUE),
+    (Kind.ROOF_WHITE, Kind.ROOF_WHITE, Kind.ROOF_PALE, Kind.ROOF_GREY, Kind.ROOF_RED, Kind.ROOF_GREY),
 ]
 
 
@@ -198,10 +198,10 @@ def industry(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Halls, warehouses, yards, car parks and tanks."""
     plan = streets(frame, "industry", quarter_m=700, pitch_u=(150, 420), pitch_v=(110, 300))
     salt = frame.salt("industry")
-    scale = (0.55 + 1.1 * draws(plan.key, 21)).astype(np.float32)
+    scale = (0.5 + 1.9 * draws(plan.key, 21) ** 1.7).astype(np.float32)
     lot_u, lot_v = 70 * scale, 52 * scale * (0.7 + 0.8 * draws(plan.key, 22))
     lot = lots(plan, lot_u, lot_v, 0.25)
-    half_u = lot_u * (0.16 + 0.30 * draws(lot.key, 3))
+    half_u = lot_u * (0.14 + 0.33 * draws(lot.key, 3))
     half_v = lot_v * (0.16 + 0.30 * draws(lot.key, 4))
     built = (draws(lot.key, 6) < 0.74) * edge(plan.street_m - plan.width_m / 2 - 3)
     style = (place.draw(34) * len(_HALLS)).astype(int)[place.index]

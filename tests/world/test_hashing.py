@@ -1,0 +1,42 @@
+import numpy as np
+
+from seco_lab.world.hashing import draws, hashed, salt_of, scramble, uniform, white
+
+
+def test_a_salt_depends_on_every_part_and_on_nothing_else():
+    salts = [salt_of(0, 1), salt_of(1, 0), salt_of(0, "a"), salt_of(0, "b"), salt_of(0, 1, 0), salt_of(2**40)]
+    assert len(set(salts)) == len(salts)
+    assert salt_of(3, "river") == salt_of(3, "river")
+
+
+def test_hashes_of_neighbours_are_unrelated():
+    values = uniform(5, np.arange(-200, 200)[:, None], np.arange(-200, 200)[None])
+    assert values.min() >= 0
+    assert values.max() < 1
+    assert abs(values.mean() - 0.5) < 0.005
+    assert abs(values.std() - 12**-0.5) < 0.005
+    for other in (
+        np.roll(values, 1, 0),
+        np.roll(values, 1, 1),
+        uniform(6, np.arange(-200, 200)[:, None], np.arange(-200, 200)),
+    ):
+        assert abs(np.corrcoef(values.ravel(), other.ravel())[0, 1]) < 0.015
+
+
+def test_streams_of_one_hash_are_independent():
+    key = hashed(1, np.arange(50_000))
+    assert abs(np.corrcoef(draws(key, 1), draws(key, 2))[0, 1]) < 0.02
+
+
+def test_scramble_leaves_its_argument_alone():
+    value = np.arange(5, dtype=np.uint32)
+    scramble(value)
+    assert value.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_white_noise_windows_that_overlap_agree():
+    large, small = white(100, -70, 60, 9), white(110, -60, 20, 9)
+    np.testing.assert_array_equal(large[10:30, 10:30], small)
+    beyond = white(100, -70, 600, 9)
+    np.testing.assert_array_equal(beyond[:60, :60], large)
+    assert not np.array_equal(white(100, -70, 60, 10), large)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from seco_lab.world.frame import Frame
+from seco_lab.world.noise import fbm, noise, noise_at, noise_with_slope
+
+WIDE = Frame(0, 32631, 50_000, -540_000, 120)
+
+
+def test_windows_that_overlap_agree():
+    part = Frame(0, 32631, 50_030, -539_960, 40)
+    for wavelength in (33, 260, (240, 90)):
+        whole = noise(WIDE, wavelength, 5)
+        np.testing.assert_allclose(whole[40:80, 30:70], noise(part, wavelength, 5), atol=1e-5)
+
+
+def test_mean_and_spread():
+    values = noise(Frame(0, 32631, 0, 0, 1500), 25, 3)
+    assert abs(values.mean()) < 0.02
+    assert values.std() == pytest.approx(1, abs=0.1)
+    assert fbm(Frame(0, 32631, 0, 0, 1000), 40, 3, 3).std() == pytest.approx(1, abs=0.1)
+
+
+def test_slope_is_the_derivative():
+    value, east, north = noise_with_slope(WIDE, 300, 7)
+    np.testing.assert_allclose(value, noise(WIDE, 300, 7), atol=1e-5)
+    np.testing.assert_allclose(east[:, 1:-1], (value[:, 2:] - value[:, :-2]) / 20, atol=2e-5)
+    np.testing.assert_allclose(north[1:-1], (value[:-2] - value[2:]) / 20, atol=2e-5)
+
+
+def test_single_points_agree_with_the_window():
+    window = noise(WIDE, 700, 2)
+    points = noise_at(WIDE.x[[5, 100]], WIDE.y[[50, 7]], 700, 2)
+    np.testing.assert_allclose(points, [window[50, 5], window[7, 100]], atol=1e-5)
