@@ -45,10 +45,9 @@ def join_cubes(cubes: Sequence[xr.Dataset], *, bands: Sequence[str] | None = Non
 
 def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
     for key in ("sensor", "unit", "pixel_size_m", "class_names"):
-        if first.attrs.get(key) != other.attrs.get(key):
-            raise ValueError(
-                f"cubes of different {key} cannot be joined: {first.attrs.get(key)} and {other.attrs.get(key)}"
-            )
+        ours, theirs = first.attrs.get(key), other.attrs.get(key)
+        if ours != theirs:
+            raise ValueError(f"cubes of different {key} cannot be joined: {ours} and {theirs}")
     for dim in ("season", "y", "x"):
         if first.sizes[dim] != other.sizes[dim]:
             raise ValueError(

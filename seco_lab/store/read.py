@@ -63,7 +63,7 @@ def _described(cube: xr.Dataset) -> xr.Dataset:
     Zarr versions differ in which of numpy's three string types they give.
     """
     for name, variable in cube.coords.items():
-        values = variable.values
+        values = variable.load().values  # xarray caches it in the cube itself
         if values.dtype.kind in "UT":
             cube = cube.assign_coords({name: (variable.dims, values.astype(object), variable.attrs)})
     return cube
