@@ -28,6 +28,12 @@ def reference_dir() -> Path:
     return _folder("SECO_LAB_REFERENCE", SHARED / "reference", "reference numbers of the official code")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Tiny tensors gain nothing from threads, and lose up to 30 times on a machine that is busy otherwise."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _closed_network(monkeypatch):
     """Any attempt to leave the machine fails the test that makes it."""

@@ -1,0 +1,186 @@
+"""What every method must keep to; a new method adds one line to CASES."""
+
+import math
+
+import pytest
+import torch
+from training import Squares, SquareViews, same_state, tiny_method, tiny_run
+
+from seco_lab.batch import Batch, generator_for
+from seco_lab.methods import GASSL, MoCo, SeCo
+from seco_lab.methods.seco import SUBSPACES
+from seco_lab.nn.encoders import resnet18
+
+
+def tiny(seed=0):
+    return resnet18(width=4, seed=seed)
+
+
+CASES = {
+    "moco": lambda: MoCo(tiny(), dim=8, queue_size=16),
+    "seco": lambda: SeCo(tiny(), dim=8, queue_size=16),
+    "seco, keys together": lambda: SeCo(tiny(), dim=8, queue_size=16, keys_together=True),
+    "geo": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16),
+    "geo, ml_cpc": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16, ml_cpc_alpha=0.5),
+}
+
+
+@pytest.fixture(params=CASES)
+def method(request):
+    return CASES[request.param]()
+
+
+def some_input(method, step=0):
+    batch = Squares()[step]
+    views = SquareViews()(batch.images, generator_for(0, step, "views"))
+    return {name: views.get(name, views["key0"]) for name in method.view_names}, batch
+
+
+def state(method):
+    return {name: value.clone() for name, value in method.state_dict().items()}
+
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def test_step_changes_nothing_but_batch_statistics(method):
+    before = state(method)
+    output = method.step(*some_input(method))
+    changed = [name for name, value in state(method).items() if not torch.equal(value, before[name])]
+    assert changed
+    assert all(name.endswith(STATISTICS) for name in changed)
+    assert output.loss.ndim == 0
+
+
+def test_gradient_reaches_exactly_the_trainable(method):
+    method.step(*some_input(method)).loss.backward()
+    reached = {id(p) for p in method.parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert reached == {id(p) for p in method.trainable()}
+
+
+def test_after_step_moves_keys_and_queue(method):
+    output = method.step(*some_input(method))
+    before = state(method)
+    with torch.no_grad():
+        for parameter in method.trainable():
+            parameter.add_(0.1)
+    method.after_step(output)
+    changed = {name for name, value in state(method).items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("key_encoder.") for name in changed)
+    assert any(name.endswith("rows") for name in changed)
+    assert any(name.endswith("pointer") for name in changed)
+
+
+def test_state_and_settings_define_the_method(method):
+    output = method.step(*some_input(method))
+    method.after_step(output)
+    assert all(type(value) in (str, int, float, bool, type(None)) for value in method.settings().values())
+    assert all(not value.requires_grad for value in (*output.keys.values(), *output.embeddings.values()))
+    assert all(value.ndim == 0 and not value.requires_grad for value in output.metrics.values())
+
+
+def test_missing_view_names_both_sides(method):
+    views, batch = some_input(method)
+    last = method.view_names[-1]
+    del views[last]
+    with pytest.raises(
+        LookupError, match=rf"compares the views {', '.join(method.view_names)}.*{last} is mis"
+    ):
+        method.step(views, batch)
+
+
+def test_queue_and_batch_that_do_not_fit_are_refused_before_anything_changes(method):
+    views, batch = some_input(method)
+    before = state(method)
+    with pytest.raises(ValueError, match="queue size 16 must be a multiple of the batch size 3"):
+        method.step({name: view[:3] for name, view in views.items()}, batch)
+    assert all(torch.equal(value, before[name]) for name, value in state(method).items())
+
+
+def test_loss_falls_on_a_world_of_coloured_squares():
+    losses = [log.floats()["loss"] for log in tiny_run(steps=60, lr=0.03, method=CASES["seco"]())]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+class FirstPixel(torch.nn.Module):
+    """An encoder that a person can follow: the three bands of the first pixel."""
+
+    num_features = 3
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, images):
+        return images[:, :, 0, 0] * self.scale
+
+
+def test_seco_agrees_with_plain_loops():
+    method = SeCo(FirstPixel(), dim=2, queue_size=6)
+    views = {name: torch.randn(3, 3, 2, 2) for name in method.view_names}
+    output = method.step(views, batch=None)
+    total = 0.0
+    for e, name in enumerate(SUBSPACES):
+        embed = [
+            [torch.nn.functional.normalize(method.heads[e](row[:, 0, 0]), dim=0) for row in views[view]]
+            for view in method.view_names
+        ]
+        query, keys = embed[0], embed[1:]
+        loss = 0.0
+        for i in range(3):
+            own = math.exp(float(query[i] @ keys[e][i]) / 0.07)
+            against = list(method.queues[e].rows)
+            if e > 0:
+                against += [key for j in range(3) if j != e for key in keys[j]]
+            loss -= math.log(own / (own + sum(math.exp(float(query[i] @ n) / 0.07) for n in against))) / 3
+        assert output.metrics[f"loss_{name}"].item() == pytest.approx(loss, rel=1e-4)
+        assert torch.allclose(output.keys[name], torch.stack(keys[e]))
+        total += loss
+    assert output.loss.item() == pytest.approx(total, rel=1e-4)
+
+
+def test_keys_pass_one_by_one_unless_asked():
+    apart, together = CASES["seco"](), CASES["seco, keys together"]()
+    for method in (apart, together):
+        method.step(*some_input(method))
+    assert int(apart.key_encoder.bn1.num_batches_tracked) == 3
+    assert int(together.key_encoder.bn1.num_batches_tracked) == 1
+    assert int(apart.encoder.bn1.num_batches_tracked) == 1
+
+
+def test_heads_and_queues_of_the_subspaces_start_apart():
+    method = tiny_method()
+    assert not torch.equal(method.heads[0][0].weight, method.heads[1][0].weight)
+    assert not torch.equal(method.queues[0].rows, method.queues[2].rows)
+    assert same_state(method, tiny_method())
+    assert not same_state(method, tiny_method(seed=1))
+
+
+def test_geo_reads_the_cluster_by_the_row_of_the_patch():
+    method = GASSL(FirstPixel(), torch.tensor([0, 1, 2, 3]), dim=4, queue_size=2)
+    with torch.no_grad():
+        method.classifier.weight.zero_()
+        method.classifier.bias.copy_(torch.tensor([0.0, 0.0, 5.0, 0.0]))
+    views = {name: torch.randn(2, 3, 2, 2) for name in method.view_names}
+
+    def geo_loss(rows):
+        zeros = torch.zeros(2, 1)
+        batch = Batch(zeros, torch.tensor(rows), zeros, zeros)
+        return method.step(views, batch).metrics["loss_geo"].item()
+
+    whole = math.exp(5) + 3
+    assert geo_loss([2, 2]) == pytest.approx(-math.log(math.exp(5) / whole), rel=1e-4)
+    assert geo_loss([0, 3]) == pytest.approx(math.log(whole), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("labels", "clusters", "words"),
+    [
+        (torch.tensor([[1]]), None, r"one label from 0 on for each patch, got shape \(1, 1\)"),
+        (torch.tensor([-1, 0]), None, "one label from 0"),
+        (torch.tensor([0, 7]), 5, "goes up to 7, so 5 clusters are too few"),
+    ],
+)
+def test_geo_refuses_labels_that_cannot_be_meant(labels, clusters, words):
+    with pytest.raises(ValueError, match=words):
+        GASSL(FirstPixel(), labels, clusters=clusters, dim=4, queue_size=2)
