@@ -1,7 +1,7 @@
 """Step 0 of each method against numbers of the official code, to rtol 1e-4 and atol 1e-5.
 
-The tests run on one thread (conftest), so that sums run in the order of the reference: BatchNorm over few values
-magnifies the last digit.
+The tests run on one thread (conftest), so that sums run in the order of the reference: BatchNorm over few
+values magnifies the last digit.
 """
 
 import numpy as np

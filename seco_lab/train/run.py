@@ -12,17 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from seco_lab.batch import Batch, Batches, generator_for
-from seco_lab.checkpoints import (
-    CHECKPOINT_NAME,
-    describe_changes,
-    encoder_settings,
-    load_checkpoint,
-    save_checkpoint,
-)
+from seco_lab.checkpoints import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import Method, StepOutput
 from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory
-from seco_lab.nn.momentum import NegativeQueue
+from seco_lab.train.agreement import check_identity, check_parts, identity
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.estimate import Estimate, measure
 from seco_lab.train.guards import COLLAPSE_COLUMNS, CollapseWatch, LossWatch, check_first_batch
@@ -77,12 +71,13 @@ class PretrainingRun:
             device: ``"auto"`` takes CUDA, then MPS, then the CPU.
 
         Raises:
-            ValueError: Bands, views, queue and batch do not fit each other; names both sides.
+            ValueError: Bands, units, views, queue and batch do not fit each other; names both sides.
         """
         self.method, self.spec, self.config = method, spec, config or TrainConfig()
         self.folder = None if folder is None else Path(folder)
         self._batches, self._views = batches, views
-        _check_parts(method, batches, views, spec)
+        # The last check of the units, too: where no conversion is known, this raises.
+        self._unit_factor = check_parts(method, batches, views, spec)
         self.device = choose_device(device)
         self.precision = choose_precision(self.config.precision, self.device)
         self.steps, self.step = self.config.total_steps(batches.steps_per_epoch), 0
@@ -166,8 +161,10 @@ class PretrainingRun:
     def _input(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
         batch = self._batches[step]
         images = batch.images.to(self.device, non_blocking=True)
-        generator = generator_for(self.config.seed, step, "views", self.device)
-        views = dict(self._views(images, generator))
+        if self._unit_factor != 1:
+            images = images.float() * self._unit_factor
+        # Chance is drawn on the CPU wherever the images are: the same on every device, and no waiting for it.
+        views = dict(self._views(images, generator_for(self.config.seed, step, "views")))
         if self.config.check_input and not self._input_checked:
             check_first_batch(views, self.spec)
             self._input_checked = True
@@ -236,29 +233,13 @@ class PretrainingRun:
 
     def _content(self) -> dict[str, Any]:
         return {
-            **self._identity(),
+            **identity(self.method, self._batches, self.spec, self.config, self.steps),
             "step": self.step,
             "seconds": self._seconds,
             "device": str(self.device),
             "full_config": self.config.to_dict(),
             "method_state": self.method.state_dict(),
             "optimizer_state": self._optimizer.state_dict(),
-        }
-
-    def _identity(self) -> dict[str, Any]:
-        """What a run that continues this one must share."""
-        batches = self._batches
-        return {
-            "method": self.method.settings(),
-            "encoder": encoder_settings(self.method.encoder),
-            "spec": self.spec.to_dict(),
-            "config": {**self.config.binding(), "epochs": None, "steps": self.steps},
-            "data": {
-                "batch_size": batches.batch_size,
-                "steps_per_epoch": batches.steps_per_epoch,
-                "sensor": batches.sensor,
-                "unit": batches.unit,
-            },
         }
 
     def resume(self, *, accept: Sequence[str] = ()) -> bool:
@@ -279,7 +260,8 @@ class PretrainingRun:
         if not path.exists():
             return False
         content = load_checkpoint(path)
-        self._check_identity(path, content, accept)
+        ours = identity(self.method, self._batches, self.spec, self.config, self.steps)
+        check_identity(path, content, ours, accept)
         self.method.load_state_dict(content["method_state"])
         self._optimizer.load_state_dict(content["optimizer_state"])
         self.step, self._seconds = content["step"], content["seconds"]
@@ -287,36 +269,7 @@ class PretrainingRun:
         self._metrics.keep_until(self.step)
         return True
 
-    def _check_identity(self, path: Path, content: Mapping[str, Any], accept: Sequence[str]) -> None:
-        if "method_state" not in content:
-            raise ValueError(f"{path} holds an encoder without its run, so there is nothing to resume")
-        ours = self._identity()
-        changes = describe_changes({name: content[name] for name in ours}, ours)
-        refused = [change for change in changes if change.partition(":")[0] not in accept]
-        if refused:
-            raise ValueError(
-                f"{path} belongs to another configuration ({'; '.join(refused)}); "
-                "use that one, or another folder"
-            )
-
     def estimate(self) -> Estimate:
         """Time and memory of the run, measured on a few steps that leave no trace."""
         with finish_first():
             return measure(self)
-
-
-def _check_parts(method: Method, batches: Batches, views: Views, spec: InputSpec) -> None:
-    if tuple(batches.bands) != spec.bands:
-        raise ValueError(
-            f"the input contract has the bands {', '.join(spec.bands)}, the batches give "
-            f"{', '.join(batches.bands)}; make both from the same bands, in the same order"
-        )
-    given, wanted = getattr(views, "names", None), method.view_names
-    if given is not None and not set(wanted) <= set(given):
-        raise ValueError(
-            f"{type(method).__name__} compares the views {', '.join(wanted)}, {type(views).__name__} makes "
-            f"{', '.join(given)}"
-        )
-    for part in method.modules():
-        if isinstance(part, NegativeQueue):
-            part.check_batch_size(batches.batch_size)
