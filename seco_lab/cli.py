@@ -170,7 +170,7 @@ def _add_use(commands: Any) -> None:
     )
     weights.add_argument("action", choices=["inspect", "export", "list"])
     weights.add_argument("file", nargs="?", metavar="FILE")
-    weights.add_argument("out", nargs="?", metavar="OUT", help="a .safetensors or .pth file")
+    weights.add_argument("out", nargs="?", metavar="OUT", help="a .safetensors or .pt file")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,219 @@
+"""The main job from end to end, offline: places, cube, training, embeddings, probe, map, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from seco_lab import __version__
+from seco_lab.commands.say import say
+
+if TYPE_CHECKING:
+    from seco_lab.downstream.result import Result
+    from seco_lab.input_spec import InputSpec
+    from seco_lab.nn.encoders import ResNet
+    from seco_lab.places import Plan
+
+PATCH_PX, VIEW_PX, BATCH, SEASONS = 96, 64, 64, 4
+LABELLED_SEED = 1000  # places with labels are drawn apart from those that are trained on
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Settings of the demo.
+
+    Attributes:
+        out: Folder of everything that it writes.
+        places: Unlabelled places to train on; as many again are drawn with labels for the probe.
+        minutes: Time to train.
+        seed: Seed of all chance.
+    """
+
+    out: Path
+    places: int
+    minutes: float
+    seed: int
+
+
+def run_demo(args: argparse.Namespace) -> dict[str, Any]:
+    """Run the whole path and write ``report.html`` and ``report.json``.
+
+    What is there already from the same settings is kept, so a demo that was interrupted goes on.
+    """
+    demo = Demo(Path(args.out), args.places, args.minutes, args.seed)
+    _settle(demo)
+    started = time.perf_counter()
+    with stage("1/6 places: around cities, no two overlap"):
+        plan = _plan(demo, "places", demo.seed)
+        labelled_plan = _plan(demo, "labelled", demo.seed + LABELLED_SEED)
+    with stage(f"2/6 cube: {SEASONS} seasons of each place, from the simulated world"):
+        cube = _cube(demo, plan)
+        labelled = _labelled(demo, labelled_plan)
+    with stage(f"3/6 training: SeCo on {len(plan)} places without labels"):
+        encoder, spec = _train(demo)
+    with stage("4/6 embeddings of every place and season"):
+        table = _embed(demo, encoder, spec, cube)
+    with stage("5/6 probe: what are frozen features worth?"):
+        result = _probe(encoder, spec, labelled)
+    with stage("6/6 report"):
+        report = _report(demo, plan, cube, table, result, spec, time.perf_counter() - started)
+    say(f"\nopen {report['report']} in any browser (no network needed); numbers are in report.json")
+    return report
+
+
+@contextmanager
+def stage(title: str) -> Iterator[None]:
+    """Announce a stage and say how long it took."""
+    say(title)
+    start = time.perf_counter()
+    yield
+    say(f"    done in {time.perf_counter() - start:.0f} s")
+
+
+def _settle(demo: Demo) -> None:
+    """Start afresh where the folder holds a demo of other settings."""
+    wanted = {"places": demo.places, "minutes": demo.minutes, "seed": demo.seed, "version": __version__}
+    note = demo.out / "demo.json"
+    if note.exists() and json.loads(note.read_text()) != wanted:
+        say(f"{demo.out} holds a demo of other settings: starting afresh")
+        shutil.rmtree(demo.out)
+    demo.out.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(wanted))
+
+
+def _plan(demo: Demo, name: str, seed: int) -> Plan:
+    from seco_lab.places import AroundCities, open_plan, plan_places, save_plan
+
+    path = demo.out / f"{name}.parquet"
+    if not path.exists():
+        save_plan(plan_places(demo.places, AroundCities(std_km=50), seed=seed), path)
+    return open_plan(path)
+
+
+def _cube(demo: Demo, plan: Plan) -> xr.Dataset:
+    from seco_lab.gather import gather
+    from seco_lab.seasons import random_phase
+    from seco_lab.sources.simulated import SimulatedSource
+    from seco_lab.store import open_cube
+
+    dates = random_phase(plan.place_list(), seed=demo.seed, seasons=SEASONS)
+    path = demo.out / "cube.zarr"
+    gather(plan, SimulatedSource(demo.seed), dates, path, size_px=PATCH_PX, bands="rgb")
+    return open_cube(path)
+
+
+def _labelled(demo: Demo, plan: Plan) -> xr.Dataset:
+    """Other places, one season each, with the class that names them."""
+    from seco_lab.seasons import random_phase
+    from seco_lab.sources.simulated import SimulatedSource
+    from seco_lab.store import open_cube, save_cube
+
+    path = demo.out / "labelled.zarr"
+    if not path.exists():
+        dates = random_phase(plan.place_list(), seed=demo.seed, seasons=1)
+        source = SimulatedSource(demo.seed)
+        cube = source.labelled(plan.place_list(), dates, size_px=VIEW_PX, bands="rgb")
+        save_cube(cube.drop_vars(["labels", "mask", "boxes"], errors="ignore"), path)
+    return open_cube(path)
+
+
+def _train(demo: Demo) -> tuple[ResNet, InputSpec]:
+    from seco_lab.checkpoints import load_encoder
+    from seco_lab.commands.training import pretrain
+
+    folder = demo.out / "run"
+    if not _finished(folder):
+        pretrain(
+            argparse.Namespace(
+                cube=str(demo.out / "cube.zarr"), method="seco", encoder="resnet18", steps=None, epochs=None,
+                minutes=demo.minutes, batch=BATCH, size_px=VIEW_PX, bands="rgb", split=None, queue=None,
+                temperature=0.07, momentum=None, lr=0.03, schedule="cosine", device="auto", seed=demo.seed,
+                out=str(folder), resume=True,
+            )
+        )  # fmt: skip
+    return load_encoder(folder)
+
+
+def _finished(folder: Path) -> bool:
+    from seco_lab.checkpoints import CHECKPOINT_NAME, load_checkpoint
+
+    path = folder / CHECKPOINT_NAME
+    if not path.exists():
+        return False
+    content = load_checkpoint(path, mapped=True)
+    return content["step"] == content["config"]["steps"]
+
+
+def _embed(demo: Demo, encoder: ResNet, spec: InputSpec, cube: xr.Dataset) -> xr.Dataset:
+    from seco_lab.embeddings import embed_to, open_embeddings
+
+    path = demo.out / "embeddings.parquet"
+    embed_to(encoder, cube, spec, path, overwrite=True)
+    return open_embeddings(path)
+
+
+def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
+    from seco_lab.downstream.eurosat import evaluate_eurosat
+
+    return evaluate_eurosat(encoder, spec, labelled.compute(), name="SeCo")
+
+
+def _scores(result: Result) -> list[Any]:
+    from seco_lab.viz.charts import Score
+
+    roles = {"floor": ("colour statistics", "floor"), "untrained": ("untrained ResNet-18", "untrained")}
+    roles["random_features"] = ("random convolutions", "floor")
+    found = [
+        Score("kNN" if name == "knn" else f"{name} probe", "SeCo", s.value, s.low, s.high)
+        for name, s in result.scores.items()
+    ]
+    for name, score in result.baselines.items():
+        model, role = roles[name]
+        found.append(Score("linear probe", model, score.value, score.low, score.high, role))
+    return found
+
+
+def _report(
+    demo: Demo,
+    plan: Plan,
+    cube: xr.Dataset,
+    table: xr.Dataset,
+    result: Result,
+    spec: InputSpec,
+    seconds: float,
+) -> dict[str, Any]:
+    from seco_lab.train import read_metrics
+    from seco_lab.viz.report import write_report
+
+    curves = read_metrics(demo.out / "run")
+    facts = {
+        "title": "From places to a map",
+        "subtitle": "SeCo trained on a simulated world, offline",
+        "places": len(plan),
+        "seasons": SEASONS,
+        "steps": int(curves["step"][-1]),
+        "input": f"{', '.join(spec.bands)} in {spec.unit}, {spec.size_px} px of {spec.pixel_size_m:g} m",
+        "time": f"{seconds / 60:.1f} minutes",
+        "toolkit": f"seco_lab {__version__}",
+    }
+    page = write_report(
+        demo.out / "report.html",
+        embeddings=table,
+        cube=cube,
+        results=_scores(result),
+        curves=curves,
+        meta=facts,
+        plan=(plan.places["lon"].to_numpy(), plan.places["lat"].to_numpy()),
+    )
+    numbers = {**result.to_dict(), "facts": facts, "report": str(page), "seconds": round(seconds, 1)}
+    (demo.out / "report.json").write_text(json.dumps(numbers, indent=1, default=str))
+    return {k: v for k, v in numbers.items() if k not in ("protocol", "per_class")}
