@@ -62,8 +62,9 @@ def _described(cube: xr.Dataset) -> xr.Dataset:
 
     Zarr versions differ in which of numpy's three string types they give.
     """
-    for name, variable in cube.coords.items():
-        values = variable.load().values  # xarray caches it in the cube itself
+    for name in cube.coords:
+        variable = cube.variables[name].load()
+        values = variable.values
         if values.dtype.kind in "UT":
             cube = cube.assign_coords({name: (variable.dims, values.astype(object), variable.attrs)})
     return cube
