@@ -1,0 +1,84 @@
+"""Features of a labelled cube, computed once for each encoder and data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import nn
+
+from seco_lab.embeddings import cube_hash, embed, module_hash
+from seco_lab.input_spec import InputSpec
+
+
+def extract(
+    encoder: nn.Module,
+    cube: xr.Dataset,
+    spec: InputSpec,
+    *,
+    season: int = 0,
+    batch_size: int = 256,
+    device: str | torch.device = "auto",
+    precision: str = "float32",
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Features of one season of each patch, encoder in eval mode.
+
+    Args:
+        encoder: Maps (B, C, H, W) to (B, D).
+        cube: In memory or lazy.
+        spec: The encoder's input contract.
+        season: Which season.
+        batch_size: Images in one forward pass.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "float32", "bf16" or "auto".
+        cache: Folder that keeps features by hash of encoder, contract, precision and every pixel; the same
+            question is answered from there.
+        progress: Whether to show a bar.
+
+    Returns:
+        Shape (P, D); rows of NaN for images without data.
+
+    Raises:
+        ValueError: Not a cube, no conversion of units is known, or there is no such season.
+        LookupError: A band is missing.
+    """
+    if not 0 <= season < cube.sizes["season"]:
+        raise ValueError(
+            f"season must lie between 0 and {cube.sizes['season'] - 1}, got {season}; "
+            "a cube needs a season to be evaluated"
+        )
+    cube = cube.isel(season=slice(season, season + 1))
+    file = None if cache is None else Path(cache) / f"{features_key(encoder, cube, spec, precision)}.npy"
+    if file is not None and file.exists():
+        return np.load(file)
+    found = embed(
+        encoder, cube, spec, batch_size=batch_size, device=device, precision=precision, progress=progress
+    )
+    features = found["embedding"].values[:, 0]
+    if file is not None:
+        _keep(file, features)
+    return features
+
+
+def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precision: str) -> str:
+    """Name under which features are cached: it changes with any weight, pixel or setting."""
+    parts = [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), precision]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _keep(file: Path, features: NDArray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.partial")
+    try:
+        with temporary.open("wb") as target:
+            np.save(target, features)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

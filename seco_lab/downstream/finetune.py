@@ -1,0 +1,174 @@
+"""Fine-tuning: encoder and linear layer trained together on a short schedule."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from seco_lab.batch import generator_for
+from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
+from seco_lab.embeddings import Preparation
+from seco_lab.embeddings.encode import image_blocks
+from seco_lab.input_spec import InputSpec
+from seco_lab.nn.devices import choose_device, choose_precision
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """A short schedule.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images in a step; the last, smaller batch of an epoch is used too.
+        lr: Peak learning rate of AdamW; it rises over a tenth of the steps and falls as a cosine.
+        weight_decay: Of AdamW.
+        precision: "auto", "bf16" or "float32".
+        seed: Seed of order, flips and the linear layer.
+    """
+
+    epochs: int = 5
+    batch_size: int = 64
+    lr: float = 5e-4
+    weight_decay: float = 1e-4
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse schedules that train nothing.
+
+        Raises:
+            ValueError: A number is out of range.
+        """
+        if self.epochs < 1 or self.batch_size < 1 or self.lr <= 0:
+            raise ValueError(
+                "epochs, batch_size and lr must be positive, "
+                f"got {self.epochs}, {self.batch_size} and {self.lr}"
+            )
+
+
+def flip_and_turn(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Square images (B, C, S, S), each turned or mirrored into one of its eight positions."""
+    across, down, turn = torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) < 0.5
+    images = torch.where(across, images.flip(3), images)
+    images = torch.where(down, images.flip(2), images)
+    return torch.where(turn, images.transpose(2, 3), images)
+
+
+def finetune(
+    encoder: nn.Module,
+    spec: InputSpec,
+    train_cube: xr.Dataset,
+    test_cube: xr.Dataset,
+    config: FinetuneConfig | None = None,
+    *,
+    device: str | torch.device = "auto",
+    progress: bool = False,
+) -> NDArray[np.int64]:
+    """Train a copy of the encoder with a linear layer on labels, and answer the test images.
+
+    Args:
+        encoder: Has ``num_features``; it is copied and stays as it is.
+        spec: Its input contract.
+        train_cube: Labelled; the first season is used.
+        test_cube: Labelled, with classes of the training cube.
+        config: The schedule.
+        device: "auto", "cpu", "cuda" or "mps".
+        progress: Whether to show a bar.
+
+    Returns:
+        Class number of each test image, in the training cube's numbering.
+
+    Raises:
+        ValueError: The lists cannot be learnt from.
+        LookupError: A test class is not known in training, or a band is missing.
+        FloatingPointError: The loss is no longer finite.
+    """
+    config, where = config or FinetuneConfig(), choose_device(device)
+    names = class_names_of(train_cube)
+    labels = labels_under(train_cube, names)
+    check_learnable(labels, labels_under(test_cube, names), names)
+    preparation = Preparation.of(train_cube, spec)
+    images = first_season(train_cube, preparation)
+    model = with_classifier(encoder, len(names), config.seed).to(where, memory_format=torch.channels_last)
+    _train(model, preparation, images, torch.as_tensor(labels), config, where, progress)
+    test_preparation = Preparation.of(test_cube, spec)
+    return answers(model, test_preparation, first_season(test_cube, test_preparation), where)
+
+
+def first_season(cube: xr.Dataset, preparation: Preparation) -> Tensor:
+    """Counts (P, C, H, W) of the first season, bands in the order of the contract."""
+    blocks = image_blocks(cube.isel(season=slice(0, 1)), preparation.positions, 1024)
+    return torch.from_numpy(np.concatenate(list(blocks)))
+
+
+def with_classifier(encoder: nn.Module, classes: int, seed: int) -> nn.Sequential:
+    """A copy of the encoder and a linear layer on top, whose first weights depend on the seed alone."""
+    layer = nn.Linear(encoder.num_features, classes, device="meta").to_empty(device="cpu")
+    bound = 1 / math.sqrt(encoder.num_features)
+    chance = generator_for(seed, 0, "classifier")
+    for weight in layer.parameters():
+        nn.init.uniform_(weight, -bound, bound, generator=chance)
+    return nn.Sequential(copy.deepcopy(encoder).requires_grad_(True), layer)
+
+
+def _train(
+    model: nn.Module,
+    preparation: Preparation,
+    images: Tensor,
+    labels: Tensor,
+    config: FinetuneConfig,
+    device: torch.device,
+    progress: bool,
+) -> None:
+    model.train()
+    per_epoch = math.ceil(len(images) / config.batch_size)
+    steps = per_epoch * config.epochs
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rise_and_fall(step, steps))
+    for step in tqdm(range(steps), unit="step", disable=not progress):
+        epoch, place = divmod(step, per_epoch)
+        order = torch.randperm(len(images), generator=generator_for(config.seed, epoch, "order"))
+        rows = order[place * config.batch_size : (place + 1) * config.batch_size]
+        chance = generator_for(config.seed, step, "flips")
+        pixels = flip_and_turn(preparation(images[rows].to(device)), chance)
+        loss = _loss(model, pixels, labels[rows].to(device), config)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss became {float(loss)} at step {step}; lower the learning rate")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def _rise_and_fall(step: int, steps: int) -> float:
+    rise = max(1, steps // 10)
+    return min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _loss(model: nn.Module, pixels: Tensor, labels: Tensor, config: FinetuneConfig) -> Tensor:
+    # One image with 1 x 1 maps has no spread for BatchNorm to divide by: a last batch of one is doubled.
+    if len(pixels) == 1:
+        pixels, labels = pixels.repeat(2, 1, 1, 1), labels.repeat(2)
+    dtype = choose_precision(config.precision, pixels.device)
+    with torch.autocast(pixels.device.type, dtype, enabled=dtype != torch.float32):
+        scores = model(pixels.contiguous(memory_format=torch.channels_last))
+    return F.cross_entropy(scores.float(), labels)
+
+
+@torch.no_grad()
+def answers(
+    model: nn.Module, preparation: Preparation, images: Tensor, device: torch.device
+) -> NDArray[np.int64]:
+    """Class number (M,) of each image (M, C, H, W) in counts, by a classifier in eval mode."""
+    model.eval()
+    parts = [model(preparation(part.to(device))).argmax(1).cpu() for part in images.split(256)]
+    return torch.cat(parts).numpy()

@@ -1,0 +1,131 @@
+"""What a trained encoder must beat: colour statistics, random convolutional features, untrained weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seco_lab.batch import generator_for
+from seco_lab.embeddings import Preparation
+from seco_lab.embeddings.encode import image_blocks
+from seco_lab.input_spec import InputSpec
+from seco_lab.nn.encoders import ResNet, encoder_from_settings
+
+_PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_ORIENTATIONS = 8
+_BLOCK = 512
+
+
+def colour_statistics(images: Tensor) -> Tensor:
+    """A few hand-made numbers for each image: no learning, no filters.
+
+    For each band mean, standard deviation and five percentiles, and for the brightness a histogram of
+    gradient orientations, sorted, since nothing is upright when seen from above.
+
+    Args:
+        images: Shape (B, C, H, W), counts; at least 3 x 3 pixels.
+
+    Returns:
+        Shape (B, 7 C + 8).
+    """
+    pixels = images.float().flatten(2)
+    percentiles = torch.quantile(pixels, torch.tensor(_PERCENTILES), dim=2).permute(1, 0, 2).flatten(1)
+    histogram = gradient_histogram(images.float().mean(1)).sort(1).values
+    moments = [pixels.mean(2), pixels.std(2, correction=0)]
+    return torch.cat([*moments, percentiles, histogram], dim=1)
+
+
+def gradient_histogram(brightness: Tensor) -> Tensor:
+    """Histogram of gradient orientations, weighted by the gradient: brightness (B, H, W) to (B, 8)."""
+    across = brightness[:, 1:-1, 2:] - brightness[:, 1:-1, :-2]
+    down = brightness[:, 2:, 1:-1] - brightness[:, :-2, 1:-1]
+    strength = torch.hypot(across, down).flatten(1)
+    angle = torch.atan2(down, across).flatten(1).remainder(torch.pi)
+    place = (angle / torch.pi * _ORIENTATIONS).long().clamp(max=_ORIENTATIONS - 1)
+    histogram = torch.zeros(len(brightness), _ORIENTATIONS).scatter_add_(1, place, strength)
+    return histogram / strength.shape[1]
+
+
+class RandomConvolutions(nn.Module):
+    """Random convolutional features: filters drawn once, never trained (after MOSAIKS, Rolf et al. 2021).
+
+    Each filter gives two numbers: the mean over the image of what lies above its threshold, and below it.
+
+    Attributes:
+        num_features: Length of the representation.
+    """
+
+    def __init__(
+        self, in_channels: int, *, num_features: int = 512, kernel_px: int = 5, seed: int = 0
+    ) -> None:
+        """Draw the filters.
+
+        Args:
+            in_channels: Number of bands.
+            num_features: Length of the representation, even.
+            kernel_px: Side of the filters.
+            seed: Seed of the filters.
+        """
+        super().__init__()
+        if num_features < 2 or num_features % 2:
+            raise ValueError(f"num_features must be even and 2 or more, got {num_features}")
+        chance = generator_for(seed, 0, "random convolutions")
+        shape = (num_features // 2, in_channels, kernel_px, kernel_px)
+        filters = torch.randn(shape, generator=chance) / (in_channels * kernel_px**2) ** 0.5
+        self.register_buffer("filters", filters)
+        self.register_buffer("threshold", torch.randn(num_features // 2, generator=chance))
+        self.num_features = num_features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Standardised images (B, C, H, W) to (B, num_features)."""
+        response = F.conv2d(images, self.filters, self.threshold)
+        above = response.relu().mean((2, 3))
+        # relu(r) - relu(-r) = r saves the second pass over the maps.
+        return torch.cat([above, above - response.mean((2, 3))], dim=1)
+
+
+def statistics_of(
+    cube: xr.Dataset, spec: InputSpec, measure: Callable[[Tensor], Tensor] = colour_statistics
+) -> NDArray[np.float32]:
+    """Statistics of the first season of each patch, at the size that the images have.
+
+    Args:
+        cube: In memory or lazy.
+        spec: Names the bands to look at.
+        measure: From counts (B, C, H, W) to (B, F).
+
+    Returns:
+        Shape (P, F).
+    """
+    positions = Preparation.of(cube, spec).positions
+    blocks = image_blocks(cube.isel(season=slice(0, 1)), positions, _BLOCK)
+    # Unsigned 16-bit tensors lack arithmetic; float32 holds every count exactly.
+    return np.concatenate([measure(torch.as_tensor(block.astype(np.float32))).numpy() for block in blocks])
+
+
+def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
+    """The same architecture with fresh weights, BatchNorm statistics as at the start.
+
+    The global generator stays where it was.
+
+    Args:
+        encoder: Any encoder; the toolkit's own are built anew, others get their layers reset.
+        seed: Seed of the weights of an encoder that is not the toolkit's own.
+    """
+    if isinstance(encoder, ResNet):
+        return encoder_from_settings(encoder.settings()).eval()
+    fresh = copy.deepcopy(encoder).cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for part in fresh.modules():
+            reset = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                reset()
+    return fresh.eval()

@@ -1,0 +1,273 @@
+"""What an evaluation says: scores with intervals, the baselines beside them, and how it was done."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seco_lab.downstream.metrics import Comparison, bootstrap_interval, paired_bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number between 0 and 1 with its 95 % bootstrap interval.
+
+    Attributes:
+        value: Mean over all test items.
+        low: Lower end of the interval.
+        high: Upper end.
+        items: Shape (N,), score of each test item; kept for paired comparisons.
+    """
+
+    value: float
+    low: float
+    high: float
+    items: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, items: ArrayLike, *, seed: int = 0) -> Score:
+        """The score of per-item results (N,), right or wrong."""
+        items = np.asarray(items, bool)
+        return cls(float(items.mean()), *bootstrap_interval(items, seed=seed), items)
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a result came about; saved beside it, so that it can be repeated.
+
+    Attributes:
+        task: Name of the task, such as "eurosat".
+        kind: "sound", or "official" for a paper's own protocol with its quirks.
+        split: In words: which images are the test list.
+        train_hash: Hash of the training images.
+        test_hash: Hash of the test images; results compare only where it agrees.
+        sizes: Number of images: train, validation (a part of train), test.
+        classes: Class names.
+        seed: Seed of every draw.
+        settings: Everything chosen or fixed: strengths and the one chosen, k, epochs, precision, ...
+        encoder: Name and hash of the encoder.
+        input_spec: The encoder's input contract.
+        notes: Sentences that a reader of the number should know.
+    """
+
+    task: str
+    kind: str
+    split: str
+    train_hash: str
+    test_hash: str
+    sizes: Mapping[str, int]
+    classes: tuple[str, ...]
+    seed: int
+    settings: Mapping[str, Any]
+    encoder: Mapping[str, str]
+    input_spec: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: list(v) if isinstance(v, tuple) else _plain(v) for name, v in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    return {key: _plain(v) for key, v in value.items()} if isinstance(value, Mapping) else value
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one encoder on one task.
+
+    Attributes:
+        name: Whose result it is, for tables.
+        metric: What the scores are, such as "accuracy".
+        scores: By how the encoder was used: "linear", "knn", "finetune", ...; the first is the main one.
+        baselines: What the numbers must be held against: "floor", "untrained", "random_features".
+        per_class: Main score of each class; None where no test item has that class.
+        protocol: How it was done.
+    """
+
+    name: str
+    metric: str
+    scores: Mapping[str, Score]
+    baselines: Mapping[str, Score]
+    per_class: Mapping[str, float | None]
+    protocol: Protocol
+
+    @property
+    def main(self) -> Score:
+        """The first score."""
+        return next(iter(self.scores.values()))
+
+    @property
+    def score(self) -> float:
+        """Value of the main score, 0 to 1."""
+        return self.main.value
+
+    @property
+    def ci(self) -> tuple[float, float]:
+        """95 % bootstrap interval of the main score."""
+        return self.main.low, self.main.high
+
+    def to_dict(self, *, items: bool = False) -> dict[str, Any]:
+        """One flat dictionary: each score as ``name`` and ``name_ci``, then per_class and protocol.
+
+        Args:
+            items: Whether to add the score of each test item, packed, for paired comparisons later.
+        """
+        out: dict[str, Any] = {"name": self.name, "task": self.protocol.task, "metric": self.metric}
+        scores = {**self.scores, **self.baselines}
+        for name, score in scores.items():
+            out |= {name: score.value, f"{name}_ci": [score.low, score.high]}
+        out |= {"score_names": list(self.scores), "baseline_names": list(self.baselines)}
+        out |= {"per_class": dict(self.per_class), "protocol": self.protocol.to_dict()}
+        if items:
+            out["items"] = {n: _pack(s.items) for n, s in scores.items() if s.items is not None}
+            out["item_count"] = self.protocol.sizes["test"]
+        return out
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Result:
+        """The inverse of ``to_dict``.
+
+        Raises:
+            ValueError: A key is missing.
+        """
+        try:
+            protocol = {**values["protocol"]}
+            protocol |= {name: tuple(protocol[name]) for name in ("classes", "notes")}
+            groups = [
+                {n: _score(n, values) for n in values[key]} for key in ("score_names", "baseline_names")
+            ]
+            return cls(values["name"], values["metric"], *groups, values["per_class"], Protocol(**protocol))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is not a whole result: {error}") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write JSON, per-item scores included."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.partial")
+        try:
+            temporary.write_text(json.dumps(self.to_dict(items=True), indent=1))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: Not a result.
+        """
+        try:
+            values = json.loads(Path(path).read_text())
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not a result: {error}") from error
+        return cls.from_dict(values)
+
+    def row(self) -> dict[str, Any]:
+        """One row of a table: name, task and all scores in percent, with intervals in words."""
+        scores = {**self.scores, **self.baselines}
+        head = {"name": self.name, "task": self.protocol.task, "protocol": self.protocol.kind}
+        return head | {name: str(score) for name, score in scores.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """The scores as a table: one row each, value and interval."""
+        import pandas as pd
+
+        rows = [
+            {
+                "score": name,
+                "value": s.value,
+                "low": s.low,
+                "high": s.high,
+                "baseline": name in self.baselines,
+            }
+            for name, s in {**self.scores, **self.baselines}.items()
+        ]
+        return pd.DataFrame(rows).set_index("score")
+
+    def to_markdown(self) -> str:
+        """The scores in percent as a Markdown table."""
+        return markdown_table([self.row()])
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+def _pack(items: NDArray[np.bool_]) -> str:
+    return base64.b64encode(np.packbits(items)).decode()
+
+
+def _score(name: str, values: Mapping[str, Any]) -> Score:
+    packed = values.get("items", {}).get(name)
+    items = None
+    if packed is not None:
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8))
+        items = bits[: values["item_count"]].astype(bool)
+    return Score(values[name], *values[f"{name}_ci"], items)
+
+
+def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as a Markdown table; a key that a row lacks is left blank."""
+    rows = list(rows)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [keys, ["---"] * len(keys), *([str(row.get(key, "")) for key in keys] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def join_results(results: Iterable[Result], published: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
+    """Results of several encoders as one table, published rows (such as a paper's) below them.
+
+    Args:
+        results: Ours.
+        published: Rows with any of the same columns: name, task, linear, ...
+    """
+    import pandas as pd
+
+    return pd.DataFrame([*(r.row() for r in results), *map(dict, published)]).fillna("").set_index("name")
+
+
+def compare(first: Result, second: Result, score: str | None = None, *, seed: int = 0) -> Comparison:
+    """Paired bootstrap of two results on the same test list.
+
+    Args:
+        first: One result.
+        second: The other.
+        score: Which score or baseline of both; by default the main one of each.
+        seed: Seed of the resampling.
+
+    Raises:
+        ValueError: Other test lists, or results without per-item scores.
+        LookupError: One of them lacks that score.
+    """
+    if first.protocol.test_hash != second.protocol.test_hash:
+        raise ValueError(
+            f"{first.name!r} and {second.name!r} were tested on different lists of images "
+            f"({first.protocol.test_hash} and {second.protocol.test_hash}); a paired test needs the same"
+        )
+    return paired_bootstrap(_items(first, score), _items(second, score), seed=seed)
+
+
+def _items(result: Result, name: str | None) -> NDArray[np.bool_]:
+    scores = {**result.scores, **result.baselines}
+    if name is not None and name not in scores:
+        raise LookupError(f"{result.name!r} has no score {name!r}; it has {', '.join(scores)}")
+    items = (result.main if name is None else scores[name]).items
+    if items is None:
+        raise ValueError(f"{result.name!r} was loaded without per-item scores, which a paired test needs")
+    return items

@@ -1,0 +1,69 @@
+"""A result keeps what it says: files, tables, paired comparisons."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seco_lab.downstream.result import Protocol, Result, Score, compare, join_results
+
+
+def result(name="ours", share=0.8, test_hash="t", count=203):
+    items = np.random.default_rng(0).random(count) < share
+    protocol = Protocol(
+        "eurosat", "sound", "val", "a", test_hash, {"train": 5, "validation": 1, "test": count},
+        ("x", "y"), 0, {"linear": {"strength": 0.1}}, {"name": "resnet18", "hash": "h"}, {"bands": ["B04"]},
+    )  # fmt: skip
+    floor = Score.of(np.random.default_rng(0).random(count) < share - 0.2)
+    scores = {"linear": Score.of(items), "knn": Score.of(items)}
+    return Result(name, "accuracy", scores, {"floor": floor}, {"x": 0.5, "y": None}, protocol)
+
+
+def test_flat_keys():
+    one = result()
+    found = one.to_dict()
+    assert found["linear"] == one.score
+    assert found["linear_ci"] == [*one.ci]
+    assert {"knn", "knn_ci", "floor", "per_class", "protocol"} <= set(found)
+    assert found["protocol"]["settings"]["linear"]["strength"] == 0.1
+    json.dumps(found)
+    assert one.ci[0] < one.score < one.ci[1]
+
+
+def test_file_roundtrip(tmp_path):
+    one = result()
+    one.save(tmp_path / "r" / "result.json")
+    again = Result.load(tmp_path / "r" / "result.json")
+    assert again == one
+    assert (again.main.items == one.main.items).all()
+    assert compare(again, one).difference == 0
+    assert [p.name for p in (tmp_path / "r").iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"name": "x"}', "[]"])
+def test_other_files_are_refused(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match="not a"):
+        Result.load(tmp_path / "x.json")
+
+
+def test_compare_needs_the_same_test_list():
+    assert compare(result(share=0.9), result("other", share=0.7)).is_clear
+    with pytest.raises(ValueError, match="different lists"):
+        compare(result(), result("other", test_hash="u"))
+    with pytest.raises(LookupError, match="no score 'auc'; it has linear, knn, floor"):
+        compare(result(), result(), "auc")
+    bare = Result.from_dict(result().to_dict())
+    with pytest.raises(ValueError, match="without per-item scores"):
+        compare(bare, bare)
+
+
+def test_tables():
+    table = join_results([result(), result("other")], [{"name": "paper", "linear": "93.1"}])
+    assert table.index.tolist() == ["ours", "other", "paper"]
+    assert table.loc["paper", "linear"] == "93.1"
+    assert table.loc["paper", "knn"] == ""
+    assert result().to_frame().loc["floor", "baseline"]
+    lines = result().to_markdown().splitlines()
+    assert lines[0].startswith("| name | task | protocol | linear | knn | floor |")
+    assert len({line.count("|") for line in lines}) == 1
