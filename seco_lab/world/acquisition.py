@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seco_lab.world.atmosphere import cloud_amount
 from seco_lab.world.frame import Frame
-from seco_lab.world.hashing import uniform
+from seco_lab.world.hashing import chance
 
 REVISIT_DAYS = 5
 
@@ -32,7 +32,7 @@ def clearest(frame: Frame, day: int, max_cloud: float, within_days: int) -> int:
 def passes_near(frame: Frame, day: int, within_days: int) -> NDArray[np.int64]:
     """Days of the passes within some days of a day; at least the nearest one."""
     x, y = (int(axis[frame.size // 2] // 100_000) for axis in (frame.x, frame.y))
-    phase = int(uniform(frame.salt("orbit"), x, y)[0] * REVISIT_DAYS)
+    phase = int(chance(frame.salt("orbit"), x, y) * REVISIT_DAYS)
     first = -(-(day - within_days - phase) // REVISIT_DAYS) * REVISIT_DAYS + phase
     passes = np.arange(first, day + within_days + 1, REVISIT_DAYS, dtype=np.int64)
     return passes if len(passes) else np.array([first], np.int64)

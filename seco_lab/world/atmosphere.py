@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.world.climate import climate_at
 from seco_lab.world.frame import Frame
-from seco_lab.world.hashing import uniform
+from seco_lab.world.hashing import chance
 from seco_lab.world.noise import fbm, noise
 
 # What clear air adds to reflectance with the sun overhead, by wavelength as in Rayleigh scattering, and the
@@ -35,13 +36,18 @@ def _tile(frame: Frame, day: int, stream: int) -> float:
     """A number in [0, 1) for the air over 40 km of country on a day."""
     middle = frame.size // 2
     cell = (int(frame.x[middle] // _TILE_M), int(frame.y[middle] // _TILE_M))
-    return float(uniform(frame.salt("air", stream), cell[0], cell[1], day)[0])
+    return chance(frame.salt("air", stream), *cell, day)
+
+
+@lru_cache(maxsize=4096)
+def _dryness(lon: float, lat: float) -> float:
+    return float(climate_at(lon, lat).dry)
 
 
 def cloud_amount(frame: Frame, day: int) -> float:
     """How cloudy the sky over a window is on a day, 0 (clear) to 1 (overcast); dry countries are clearer."""
     mark = _tile(frame, day, 1)
-    clear = 0.38 + 0.4 * float(climate_at(*frame.anchor).dry)
+    clear = 0.38 + 0.4 * _dryness(*frame.anchor)
     return 0.0 if mark < clear else float(min(1.0, ((mark - clear) / (1 - clear)) ** 1.2 * 1.15))
 
 

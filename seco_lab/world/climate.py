@@ -18,6 +18,7 @@ _SWING = np.array([0.5, 0.25, 1.05, 0.62, 1.35, 1.1])
 # the Cape and the south-west of Australia.
 _DRY_SUMMERS = ((15.0, 28.0), (-120.0, 6.0), (-71.5, 3.0), (19.0, 4.0), (122.0, 12.0))
 _DRY = np.array([0.2, 0.15, 0.9, 0.24, 0.22, 0.3])
+_ONE_HOT = np.eye(6)
 _EPOCH_DAY = np.datetime64("1970-01-01", "D")
 
 
@@ -51,7 +52,7 @@ def group_shares(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
     shares = np.zeros((*np.shape(column), 6))
     for dy, wy in ((0, 1 - fy), (1, fy)):
         for dx, wx in ((0, 1 - fx), (1, fx)):
-            shares += np.eye(6)[climate_classes()[top + dy, (left + dx) % 2160]] * (wy * wx)[..., None]
+            shares += _ONE_HOT[climate_classes()[top + dy, (left + dx) % 2160]] * (wy * wx)[..., None]
     return shares
 
 

@@ -128,8 +128,7 @@ def _characters(
     cold = 1 / (1 + np.exp(0.8 * (climate.mean_c + 12 - 6 * rugged)))
     weights[:, Character.ICE] += 3.0 * cold
     score = np.log(np.maximum(weights, 1e-9))
-    for which in Character:
-        near = noise_at(x, y, 3_500, frame.salt("character", int(which)))
-        gumbel = -np.log(-np.log(np.clip(uniform(int(which) + 50, key), 1e-6, 1 - 1e-6)))
-        score[:, which] += 0.7 * near + 0.75 * gumbel
+    near = noise_at(x, y, 3_500, frame.salt("character"), layers=len(Character))
+    gumbel = -np.log(-np.log(np.clip(uniform(50, key[:, None], np.arange(len(Character))), 1e-6, 1 - 1e-6)))
+    score += 0.7 * near.T + 0.75 * gumbel
     return np.where(sea, int(Character.WATER), score.argmax(-1))

@@ -24,8 +24,14 @@ def salt_of(*parts: int | str) -> int:
     return value
 
 
+_STEPS = tuple((np.uint32(odd), np.uint32(odd & 0xFFFF)) for odd in _ODD * 2)
 _S8, _S15, _S16 = (np.uint32(k) for k in (8, 15, 16))
 _FIRST, _SECOND, _UNIT = np.uint32(0x7FEB352D), np.uint32(0x846CA68B), np.float32(2**-24)
+
+
+def chance(salt: int, *parts: int) -> float:
+    """One number in [0, 1) that belongs to some integers; for single draws, where arrays cost more."""
+    return salt_of(salt, *parts) / 2**32
 
 
 def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -46,11 +52,11 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
         parts: Integer arrays (negative numbers allowed) that broadcast together.
     """
     value = np.array([salt & _MASK], np.uint32)
-    for part, odd in zip(parts, _ODD * 2, strict=False):
+    for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:
             word = word.astype(np.int64).astype(np.uint32)
-        value = scramble((value ^ (np.atleast_1d(word) * np.uint32(odd))) + np.uint32(odd & 0xFFFF))
+        value = scramble((value ^ (word * odd)) + step)
     return value
 
 

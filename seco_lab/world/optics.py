@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.world.frame import MARGIN_PX, Frame
-from seco_lab.world.hashing import salt_of, uniform, white
+from seco_lab.world.hashing import chance, salt_of, white
 
 BLUR = 0.18
 
@@ -34,7 +34,7 @@ def _shifted(size: int, shift: float, blur: float) -> NDArray[np.float32]:
 def shift_of(frame: Frame, day: int) -> tuple[float, float]:
     """Misregistration of a day in pixels, to the right and down, mostly under a third."""
     x, y = (int(axis[frame.size // 2] // 100_000) for axis in (frame.x, frame.y))
-    marks = [float(uniform(frame.salt("shift", k), x, y, day)[0]) for k in range(4)]
+    marks = [chance(frame.salt("shift"), x, y, day, k) for k in range(4)]
     return 0.6 * (marks[0] + marks[1] - 1), 0.6 * (marks[2] + marks[3] - 1)
 
 
