@@ -13,12 +13,13 @@ from seco_lab.input_spec import InputSpec
 from seco_lab.sensors import sensor_named
 
 
-def view_pictures(view: object, spec: InputSpec) -> NDArray[np.uint8]:
+def view_pictures(view: object, spec: InputSpec, *, gamma: float = 1.0) -> NDArray[np.uint8]:
     """Standardised views as 8-bit colours.
 
     Args:
         view: Shape (B, C, S, S), an array or a tensor of any float type on any device.
         spec: The contract by which it was standardised; its red, green and blue band make the picture.
+        gamma: Exponent applied to the values in [0, 1]; below 1 brightens dark ground.
 
     Returns:
         Shape (B, S, S, 3), uint8; the contract's limits become black and white.
@@ -37,7 +38,7 @@ def view_pictures(view: object, spec: InputSpec) -> NDArray[np.uint8]:
         )
     bands = [spec.bands.index(name) for name in shown]
     mean, std = (np.array(part, np.float32)[bands, None, None] for part in (spec.mean, spec.std))
-    unit = np.clip(values[:, bands] * std + mean, 0, 1)
+    unit = np.clip(values[:, bands] * std + mean, 0, 1) ** gamma
     return (np.moveaxis(unit, 1, -1) * 255 + 0.5).astype(np.uint8)
 
 
@@ -49,7 +50,12 @@ def _as_array(view: object) -> NDArray[np.float32]:
 
 
 def view_grid(
-    views: Mapping[str, object], spec: InputSpec, *, rows: Sequence[int] = (0, 1, 2), tile_in: float = 1.5
+    views: Mapping[str, object],
+    spec: InputSpec,
+    *,
+    rows: Sequence[int] = (0, 1, 2),
+    gamma: float = 0.6,
+    tile_in: float = 1.6,
 ) -> Figure:
     """The views of some places: one row a place, one column a view.
 
@@ -57,13 +63,16 @@ def view_grid(
         views: Shape (B, C, S, S) each, standardised, by name.
         spec: The contract by which they were standardised.
         rows: Which places of the batch.
+        gamma: See ``view_pictures``; limits that leave room for snow make ordinary land dark.
         tile_in: Side of a picture in inches.
     """
     figure = Figure(figsize=(len(views) * tile_in, len(rows) * tile_in + 0.3), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), len(views), squeeze=False)
     for column, (name, view) in zip(axes.T, views.items(), strict=True):
-        for axis, picture in zip(column, view_pictures(_as_array(view)[list(rows)], spec), strict=True):
+        for axis, picture in zip(
+            column, view_pictures(_as_array(view)[list(rows)], spec, gamma=gamma), strict=True
+        ):
             axis.imshow(picture, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
         column[0].set_title(name, fontsize=9)
