@@ -78,9 +78,7 @@ def _central_size(height_px: int, width_px: int, ratio: tuple[float, float]) -> 
     return height_px, width_px
 
 
-def crop_taps(
-    boxes: Boxes, flip: Tensor, height_px: int, width_px: int, size_px: int
-) -> tuple[Taps, Taps]:
+def crop_taps(boxes: Boxes, flip: Tensor, height_px: int, width_px: int, size_px: int) -> tuple[Taps, Taps]:
     """Maps of rows and columns that cut out the boxes, resize them to a square and mirror left and right.
 
     Args:

@@ -14,6 +14,7 @@ from seco_lab.views.blur import gaussian_blur
 from seco_lab.views.chance import happens, uniform
 from seco_lab.views.colour import LUMA, Jitter, draw_jitter, grayscale, jitter_bands, jitter_rgb
 from seco_lab.views.geometry import Boxes, crop_taps, draw_boxes
+from seco_lab.views.rows import put, take
 from seco_lab.views.taps import resample
 
 # Images worked on at a time. On a CPU more do not fit its caches; on a GPU the limit is memory.
@@ -150,7 +151,7 @@ class Studio:
         """
         out = self._empty(images, len(source))
         for wanted, unique, where in self._parts(images, source, look):
-            unit = self._unit_range(images[unique.to(images.device)])
+            unit = self._unit_range(take(images, unique))
             views = self._crop(unit, where, boxes[wanted], look.flip[wanted])
             self._change_colours(views, look[wanted])
             self._blur(views, look[wanted])
@@ -164,7 +165,7 @@ class Studio:
         """
         out = self._empty(images, len(source))
         for wanted, unique, where in self._parts(images, source, look):
-            whole = self._unit_range(images[unique.to(images.device)], torch.float32)[where.to(images.device)]
+            whole = take(self._unit_range(take(images, unique), torch.float32), where)
             self._change_colours(whole, look[wanted])
             self._blur(whole, look[wanted])
             # The mirrored image is cut, so the box lies mirrored in the image that is not.
@@ -181,7 +182,7 @@ class Studio:
         out = self._empty(images, len(source))
         upright = torch.zeros(len(source), dtype=torch.bool)
         for wanted, unique, where in self._parts(images, source, None):
-            unit = self._unit_range(images[unique.to(images.device)])
+            unit = self._unit_range(take(images, unique))
             self._standardise(self._crop(unit, where, boxes[wanted], upright[wanted]), out, wanted)
         return out
 
@@ -221,18 +222,17 @@ class Studio:
 
     def _change_colours(self, images: Tensor, look: Look) -> None:
         (jitter_rgb if self.rgb else jitter_bands)(images, look.jitter)
-        rows = look.gray.nonzero()[:, 0].to(images.device)
+        rows = look.gray.nonzero()[:, 0]
         if len(rows):
-            images[rows] = grayscale(images[rows], images.new_tensor(self._weights))
+            put(images, rows, grayscale(take(images, rows), self._weights))
 
     def _blur(self, images: Tensor, look: Look) -> None:
         rows = look.blur.nonzero()[:, 0]
         if len(rows):
-            rows_there = rows.to(images.device)
-            sharp = images[rows_there].to(self.arithmetic(images.device))
-            images[rows_there] = gaussian_blur(sharp, look.sigma[rows])
+            sharp = take(images, rows).to(self.arithmetic(images.device))
+            put(images, rows, gaussian_blur(sharp, look.sigma[rows]))
 
     def _standardise(self, views: Tensor, out: Tensor, wanted: Tensor) -> None:
         mean = torch.tensor(self.spec.mean, device=views.device)[:, None, None]
         std = torch.tensor(self.spec.std, device=views.device)[:, None, None]
-        out[wanted.to(out.device)] = views.sub_(mean).mul_(1 / std).to(self.dtype)
+        put(out, wanted, views.sub_(mean).mul_(1 / std))

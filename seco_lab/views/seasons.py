@@ -7,30 +7,37 @@ from torch import Tensor
 
 
 def draw_seasons(
-    count: int, available: int, wanted: int, generator: torch.Generator, *, with_replacement: bool = False
+    usable: Tensor, wanted: int, generator: torch.Generator, *, with_replacement: bool = False
 ) -> Tensor:
     """Seasons for each place, in the order drawn.
 
-    Differs from the official code, which draws with replacement, so that with five seasons 20 % of its pairs and
-    52 % of its triples hold a season twice: there the "other season" is the same image, and the encoder learns from
-    it that seasons do not matter. ``with_replacement`` gives the official behaviour.
+    Differs from the official code, which draws with replacement, so that with five seasons 20 % of its pairs
+    and 52 % of its triples hold a season twice: there the "other season" is the same image, and the encoder
+    learns from it that seasons do not matter. ``with_replacement`` gives the official behaviour.
 
     Args:
-        count: Number of places.
-        available: Seasons that each place has.
+        usable: Shape (B, T), bool: which seasons each place has.
         wanted: Seasons to draw for each place.
         generator: Source of all chance.
         with_replacement: Whether one season may be drawn twice.
 
     Returns:
-        Shape (count, wanted), int64, on the CPU.
+        Shape (B, wanted), int64, on the CPU.
 
     Raises:
-        ValueError: More seasons wanted than there are, without replacement.
+        ValueError: A place has fewer seasons than wanted, or none at all.
     """
-    device = generator.device
-    if with_replacement:
-        return torch.randint(available, (count, wanted), generator=generator, device=device).cpu()
-    if wanted > available:
-        raise ValueError(f"{wanted} different seasons are wanted, the cube has {available}; gather more seasons")
-    return torch.rand(count, available, generator=generator, device=device).argsort(1)[:, :wanted].cpu()
+    usable = usable.cpu()
+    count, available = usable.shape
+    have = usable.sum(1)
+    needed = 1 if with_replacement else wanted
+    if count and int(have.min()) < needed:
+        raise ValueError(
+            f"{wanted} seasons of each place are wanted, one place has {int(have.min())}; gather more seasons"
+        )
+    size = (count, wanted if with_replacement else available)
+    chance = torch.rand(size, generator=generator, device=generator.device).cpu()
+    if not with_replacement:
+        return chance.masked_fill(~usable, 2.0).argsort(1)[:, :wanted]
+    place = (chance * have[:, None]).long().minimum(have[:, None] - 1)
+    return usable.to(torch.uint8).argsort(1, descending=True, stable=True).gather(1, place)

@@ -1,0 +1,241 @@
+"""Batches of a cube by step number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from seco_lab.batch import Batch, generator_for
+from seco_lab.data.feeds import KeptFeed, Picked, ReadFeed
+from seco_lab.data.readers import Reader, Source, open_source
+from seco_lab.sensors import sensor_named
+from seco_lab.views.seasons import draw_seasons
+
+# A cube up to this size is kept in the memory of a GPU that has twice as much free.
+_GPU_SHARE = 0.5
+# A lazily read cube up to this size is loaded: far below the 2 GB that training may take beside model and batch.
+_LOADED_BYTES = 500_000_000
+
+
+class CubeBatches:
+    """Batches whose content depends on (seed, step) alone, whatever was asked for before.
+
+    Each epoch goes through all samples in a random order of its own; what is left over at its end is dropped.
+    With ``seasons=1`` every season of every patch is a sample; else a sample is a patch, and each time it comes up
+    its seasons are drawn anew, in the order t0, t1, ... in which ``images`` holds them. Seasons without any data,
+    and patches with too few others, are left out where the cube says so (``nodata_share`` of 1).
+
+    Pixels lie in GPU memory where the cube fits; otherwise one thread reads two batches ahead into buffers that are
+    used again, the same numbers either way. ``images`` stays valid as long as anything holds it.
+
+    Attributes:
+        batch_size: Samples in a batch.
+        seasons: Seasons in a sample.
+        bands: Band names in the order of ``images``.
+        sensor: Name of the cube's sensor.
+        unit: Unit of the counts.
+        samples: Samples in an epoch, before the last incomplete batch is dropped.
+        steps_per_epoch: Batches in an epoch.
+        kept: Whether the pixels lie on the device.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int,
+        *,
+        seasons: int,
+        bands: str | Sequence[str] = "rgb",
+        crop_px: int | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        with_replacement: bool = False,
+        rows: ArrayLike | None = None,
+    ) -> None:
+        """Open the cube.
+
+        Args:
+            source: Path of a stored cube (fastest), a cube, or a ``MappedCube``.
+            batch_size: Samples in a batch.
+            seasons: Seasons in a sample.
+            bands: ``"rgb"``, ``"all"`` (the cube's, in its order) or names.
+            crop_px: Side of a random square cut out of each patch while reading, the same for all its seasons;
+                the whole patch if left out.
+            seed: Seed of all chance.
+            device: Where batches are wanted.
+            with_replacement: Whether a sample may hold a season twice, as the official code lets it.
+            rows: Patches to use; all if left out.
+
+        Raises:
+            ValueError: More samples in a batch than there are, fewer seasons than asked for, a crop larger than
+                the patches, or a row that the cube does not have.
+            LookupError: Unknown band names, or bands that the cube lacks.
+            FileNotFoundError: No cube at that path.
+        """
+        cube, reader, in_memory = open_source(source)
+        self.batch_size, self.seasons, self.seed = batch_size, seasons, seed
+        self.sensor, self.unit = str(cube.attrs["sensor"]), str(cube.attrs["unit"])
+        self.bands, positions = choose_bands(cube, bands)
+        self._with_replacement = with_replacement
+        self._crop_px = _checked_crop(crop_px, reader)
+        self._height, self._width = reader.shape[3:]
+        self._usable = torch.from_numpy(_usable(cube))
+        self._samples = self._list_samples(_checked_rows(rows, reader))
+        self.samples, self.steps_per_epoch = len(self._samples), len(self._samples) // max(batch_size, 1)
+        if not 1 <= batch_size <= self.samples:
+            what = "images" if seasons == 1 else "patches"
+            raise ValueError(
+                f"a batch of {batch_size} needs at least as many {what}, the data have {self.samples}; "
+                "use smaller batches (at least 1) or more patches"
+            )
+        self._lonlat = torch.from_numpy(
+            np.stack([cube["lon"].values, cube["lat"].values], 1).astype(np.float64)
+        )
+        self._days = torch.from_numpy(_days(cube))
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._make_feed(cube, reader, positions, torch.device(device), in_memory)
+
+    def __len__(self) -> int:
+        return self.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of the first epoch."""
+        return (self[step] for step in range(self.steps_per_epoch))
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of that step; any step from 0 on, beyond the first epoch too."""
+        if step < 0:
+            raise IndexError(f"steps count from 0, got {step}")
+        picked = self._pick(step)
+        rows, seasons = torch.from_numpy(picked.rows), torch.from_numpy(picked.seasons)
+        return Batch(
+            images=self._feed.get(step, picked),
+            index=rows,
+            lonlat=self._lonlat[rows],
+            time=self._days[rows[:, None], seasons],
+        )
+
+    def _make_feed(
+        self,
+        cube: xr.Dataset,
+        reader: Reader,
+        positions: Sequence[int],
+        device: torch.device,
+        in_memory: bool,
+    ) -> None:
+        patches = np.unique(self._samples[:, 0].numpy())
+        _, seasons, _, height, width = reader.shape
+        size = len(patches) * seasons * len(positions) * height * width * reader.dtype.itemsize
+        self.kept = not in_memory and size <= _budget(device, reader)
+        if device.type != "cpu":
+            self.kept = size <= _budget(device, reader)
+        if self.kept:
+            self._feed: KeptFeed | ReadFeed = KeptFeed(reader, patches, positions, device)
+        else:
+            ahead = None if in_memory and device.type == "cpu" else self._pick
+            self._feed = ReadFeed(reader, positions, device, ahead)
+
+    def _list_samples(self, rows: NDArray) -> torch.Tensor:
+        """Shape (N, 2): patch and season of every sample; the season is -1 where it is drawn."""
+        usable = self._usable[torch.from_numpy(rows)]
+        available = usable.shape[1]
+        if self.seasons == 1:
+            place, season = usable.nonzero(as_tuple=True)
+            return torch.stack([torch.from_numpy(rows)[place], season], 1)
+        if not 1 <= self.seasons or (self.seasons > available and not self._with_replacement):
+            raise ValueError(
+                f"{self.seasons} seasons of each patch are wanted, the cube has {available}; "
+                "gather more seasons, or choose a method that needs fewer"
+            )
+        enough = usable.sum(1) >= (1 if self._with_replacement else self.seasons)
+        kept = torch.from_numpy(rows)[enough]
+        return torch.stack([kept, torch.full_like(kept, -1)], 1)
+
+    def _draw_order(self, epoch: int) -> torch.Tensor:
+        return torch.randperm(self.samples, generator=generator_for(self.seed, epoch, "order"))
+
+    def _pick(self, step: int) -> Picked:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        chosen = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+        rows, season = self._samples[chosen].unbind(1)
+        if self.seasons == 1:
+            seasons = season[:, None]
+        else:
+            seasons = draw_seasons(
+                self._usable[rows],
+                self.seasons,
+                generator_for(self.seed, step, "seasons"),
+                with_replacement=self._with_replacement,
+            )
+        top, left = self._corners(step)
+        return Picked(rows.numpy(), seasons.contiguous().numpy(), top, left, self._crop_px)
+
+    def _corners(self, step: int) -> tuple[NDArray, NDArray]:
+        if self._crop_px is None:
+            zero = np.zeros(self.batch_size, np.int64)
+            return zero, zero
+        chance = torch.rand(
+            2, self.batch_size, generator=generator_for(self.seed, step, "crop"), dtype=torch.float64
+        )
+        room = torch.tensor([[self._height - self._crop_px + 1], [self._width - self._crop_px + 1]])
+        top, left = (chance * room).long().numpy()
+        return top, left
+
+
+def choose_bands(cube: xr.Dataset, bands: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the bands asked for and their positions in the cube.
+
+    Raises:
+        LookupError: Unknown to the sensor, or not in this cube; the message names both sides.
+    """
+    there = [str(name) for name in cube["band"].values]
+    if bands == "all":
+        return tuple(there), tuple(range(len(there)))
+    names = sensor_named(str(cube.attrs["sensor"])).subset(bands)
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise LookupError(
+            f"bands {', '.join(names)} are wanted; the cube has {', '.join(there)} and lacks {', '.join(missing)}"
+        )
+    return names, tuple(there.index(name) for name in names)
+
+
+def _budget(device: torch.device, reader: Reader) -> int:
+    """Bytes of pixels that may be kept on the device; files that are mapped are kept by the system already."""
+    if device.type == "cuda":
+        return int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
+    return 0 if type(reader).__name__ == "MappedCube" else _LOADED_BYTES
+
+
+def _usable(cube: xr.Dataset) -> NDArray:
+    """Shape (P, T), bool: where the cube does not say that there is no data at all."""
+    if "nodata_share" not in cube.coords:
+        return np.ones((cube.sizes["patch"], cube.sizes["season"]), bool)
+    return ~(np.asarray(cube["nodata_share"].values, float) >= 1)
+
+
+def _checked_rows(rows: ArrayLike | None, reader: Reader) -> NDArray:
+    count = reader.shape[0]
+    if rows is None:
+        return np.arange(count)
+    rows = np.asarray(rows, np.int64).reshape(-1)
+    if rows.size and (rows.min() < 0 or rows.max() >= count) or len(np.unique(rows)) != len(rows):
+        raise ValueError(f"rows must be different numbers from 0 to {count - 1}, the patches of the cube")
+    return rows
+
+
+def _checked_crop(crop_px: int | None, reader: Reader) -> int | None:
+    height, width = reader.shape[3:]
+    if crop_px is not None and not 1 <= crop_px <= min(height, width):
+        raise ValueError(f"a crop of {crop_px} px does not fit into patches of {height} x {width} px")
+    return crop_px
+
+
+def _days(cube: xr.Dataset) -> NDArray:
+    """Shape (P, T), int64: days since 1970-01-01; the smallest integer where the time is unknown."""
+    return cube["time"].values.astype("datetime64[D]").astype(np.int64)
