@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.batch import Batch, generator_for
 from seco_lab.data.feeds import KeptFeed, Picked, ReadFeed
-from seco_lab.data.readers import Reader, Source, open_source
+from seco_lab.data.readers import Reader, Source, in_memory, loaded_if_small, open_source
 from seco_lab.sensors import sensor_named
 from seco_lab.views.seasons import draw_seasons
 
-# A cube up to this size is kept in the memory of a GPU that has twice as much free.
+# Share of a GPU's free memory that the pixels of a cube may take.
 _GPU_SHARE = 0.5
-# A lazily read cube up to this size is loaded: far below the 2 GB that training may take beside model and batch.
+# What is loaded of a cube that only xarray can read: far below the 2 GB that training may take beside model
+# and batch.
 _LOADED_BYTES = 500_000_000
 
 
@@ -26,12 +27,13 @@ class CubeBatches:
     """Batches whose content depends on (seed, step) alone, whatever was asked for before.
 
     Each epoch goes through all samples in a random order of its own; what is left over at its end is dropped.
-    With ``seasons=1`` every season of every patch is a sample; else a sample is a patch, and each time it comes up
-    its seasons are drawn anew, in the order t0, t1, ... in which ``images`` holds them. Seasons without any data,
-    and patches with too few others, are left out where the cube says so (``nodata_share`` of 1).
+    With ``seasons=1`` every season of every patch is a sample; else a sample is a patch, and each time it
+    comes up its seasons are drawn anew, in the order t0, t1, ... in which ``images`` holds them. Seasons
+    without any data, and patches with too few others, are left out where the cube says so (``nodata_share``
+    of 1).
 
-    Pixels lie in GPU memory where the cube fits; otherwise one thread reads two batches ahead into buffers that are
-    used again, the same numbers either way. ``images`` stays valid as long as anything holds it.
+    Pixels lie in GPU memory where the cube fits; otherwise one thread reads two batches ahead into buffers
+    that are used again, the same numbers either way. ``images`` stays valid as long as anything holds it.
 
     Attributes:
         batch_size: Samples in a batch.
@@ -64,20 +66,21 @@ class CubeBatches:
             batch_size: Samples in a batch.
             seasons: Seasons in a sample.
             bands: ``"rgb"``, ``"all"`` (the cube's, in its order) or names.
-            crop_px: Side of a random square cut out of each patch while reading, the same for all its seasons;
-                the whole patch if left out.
+            crop_px: Side of a random square cut out of each patch while reading, the same for all its
+                seasons; the whole patch if left out.
             seed: Seed of all chance.
             device: Where batches are wanted.
             with_replacement: Whether a sample may hold a season twice, as the official code lets it.
             rows: Patches to use; all if left out.
 
         Raises:
-            ValueError: More samples in a batch than there are, fewer seasons than asked for, a crop larger than
+            ValueError: More samples in a batch than there are, fewer seasons than asked for, a crop larger
+            than
                 the patches, or a row that the cube does not have.
             LookupError: Unknown band names, or bands that the cube lacks.
             FileNotFoundError: No cube at that path.
         """
-        cube, reader, in_memory = open_source(source)
+        cube, reader = open_source(source)
         self.batch_size, self.seasons, self.seed = batch_size, seasons, seed
         self.sensor, self.unit = str(cube.attrs["sensor"]), str(cube.attrs["unit"])
         self.bands, positions = choose_bands(cube, bands)
@@ -98,7 +101,7 @@ class CubeBatches:
         )
         self._days = torch.from_numpy(_days(cube))
         self._order = lru_cache(maxsize=2)(self._draw_order)
-        self._make_feed(cube, reader, positions, torch.device(device), in_memory)
+        self._make_feed(reader, positions, torch.device(device))
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -120,25 +123,16 @@ class CubeBatches:
             time=self._days[rows[:, None], seasons],
         )
 
-    def _make_feed(
-        self,
-        cube: xr.Dataset,
-        reader: Reader,
-        positions: Sequence[int],
-        device: torch.device,
-        in_memory: bool,
-    ) -> None:
+    def _make_feed(self, reader: Reader, positions: Sequence[int], device: torch.device) -> None:
         patches = np.unique(self._samples[:, 0].numpy())
         _, seasons, _, height, width = reader.shape
         size = len(patches) * seasons * len(positions) * height * width * reader.dtype.itemsize
-        self.kept = not in_memory and size <= _budget(device, reader)
-        if device.type != "cpu":
-            self.kept = size <= _budget(device, reader)
+        self.kept = device.type != "cpu" and size <= _device_budget(device)
         if self.kept:
             self._feed: KeptFeed | ReadFeed = KeptFeed(reader, patches, positions, device)
         else:
-            ahead = None if in_memory and device.type == "cpu" else self._pick
-            self._feed = ReadFeed(reader, positions, device, ahead)
+            reader, positions = loaded_if_small(reader, positions, _LOADED_BYTES)
+            self._feed = ReadFeed(reader, positions, device, None if in_memory(reader) else self._pick)
 
     def _list_samples(self, rows: NDArray) -> torch.Tensor:
         """Shape (N, 2): patch and season of every sample; the season is -1 where it is drawn."""
@@ -179,9 +173,8 @@ class CubeBatches:
         if self._crop_px is None:
             zero = np.zeros(self.batch_size, np.int64)
             return zero, zero
-        chance = torch.rand(
-            2, self.batch_size, generator=generator_for(self.seed, step, "crop"), dtype=torch.float64
-        )
+        generator = generator_for(self.seed, step, "crop")
+        chance = torch.rand(2, self.batch_size, generator=generator, dtype=torch.float64)
         room = torch.tensor([[self._height - self._crop_px + 1], [self._width - self._crop_px + 1]])
         top, left = (chance * room).long().numpy()
         return top, left
@@ -200,16 +193,17 @@ def choose_bands(cube: xr.Dataset, bands: str | Sequence[str]) -> tuple[tuple[st
     missing = [name for name in names if name not in there]
     if missing:
         raise LookupError(
-            f"bands {', '.join(names)} are wanted; the cube has {', '.join(there)} and lacks {', '.join(missing)}"
+            f"bands {', '.join(names)} are wanted; the cube has {', '.join(there)} "
+            f"and lacks {', '.join(missing)}"
         )
     return names, tuple(there.index(name) for name in names)
 
 
-def _budget(device: torch.device, reader: Reader) -> int:
-    """Bytes of pixels that may be kept on the device; files that are mapped are kept by the system already."""
+def _device_budget(device: torch.device) -> int:
+    """Bytes of pixels that may be kept in the device's own memory."""
     if device.type == "cuda":
         return int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
-    return 0 if type(reader).__name__ == "MappedCube" else _LOADED_BYTES
+    return _LOADED_BYTES
 
 
 def _usable(cube: xr.Dataset) -> NDArray:
@@ -224,7 +218,8 @@ def _checked_rows(rows: ArrayLike | None, reader: Reader) -> NDArray:
     if rows is None:
         return np.arange(count)
     rows = np.asarray(rows, np.int64).reshape(-1)
-    if rows.size and (rows.min() < 0 or rows.max() >= count) or len(np.unique(rows)) != len(rows):
+    outside = rows.size and (rows.min() < 0 or rows.max() >= count)
+    if outside or len(np.unique(rows)) != len(rows):
         raise ValueError(f"rows must be different numbers from 0 to {count - 1}, the patches of the cube")
     return rows
 

@@ -21,7 +21,15 @@ _PIECE = 64
 
 @dataclass(frozen=True)
 class Picked:
-    """What a batch is made of: patch rows (B,), seasons (B, T), upper left corners (B,) and the crops' side."""
+    """What a batch is made of.
+
+    Attributes:
+        rows: Shape (B,), patches.
+        seasons: Shape (B, T), seasons of each.
+        top: Shape (B,), first line of each crop.
+        left: Shape (B,), first column of each crop.
+        size_px: Side of the crops; None for whole patches.
+    """
 
     rows: NDArray
     seasons: NDArray
@@ -100,7 +108,7 @@ class ReadFeed:
         return self._send(buffer)
 
     def _send(self, buffer: NDArray) -> Tensor:
-        """Copy to the device and return the buffer once the copy is done: the next read must not overtake it."""
+        """Copy to the device; the buffer goes back once the copy is done, so that no read overtakes it."""
         ring = self._ring(buffer.shape)
         there = torch.from_numpy(buffer).to(self._device, non_blocking=True)
         if self._device.type != "cuda" or self._pool is None:

@@ -43,7 +43,7 @@ def input_spec_for(
         ValueError: Not a cube, or no pixel with data in the sample.
         LookupError: Unknown band names, or bands that the cube lacks.
     """
-    described, _, _ = open_source(cube)
+    described, _ = open_source(cube)
     names, positions = choose_bands(described, bands)
     counts = _sample(described, positions, rows, np.random.default_rng(seed))
     if not len(counts):

@@ -14,9 +14,9 @@ from torch import Tensor
 class Ring:
     """Reused host buffers of one shape.
 
-    A buffer comes back by itself when the last tensor on its memory is gone, views of it included. Whoever keeps
-    batches makes the ring grow instead of seeing them change. Fresh memory for each batch would cost more than the
-    copying: the system hands it out page by page at first touch.
+    A buffer comes back by itself when the last tensor on its memory is gone, views of it included. Whoever
+    keeps batches makes the ring grow instead of seeing them change. Fresh memory for each batch would cost
+    more than the copying: the system hands it out page by page at first touch.
 
     Args:
         shape: Shape of each buffer.

@@ -17,8 +17,9 @@ def split_cube(
 ) -> tuple[NDArray, ...]:
     """Patch rows of each part, such as training and validation; blocks of ``block_km`` are never divided.
 
-    Which part a block belongs to depends on (seed, block) alone. So a cube that grows keeps its patches where they
-    were, and two cubes split alike. A patch without coordinates is a block of its own, known by its name.
+    Which part a block belongs to depends on (seed, block) alone. So a cube that grows keeps its patches where
+    they were, and two cubes split alike. A patch without coordinates is a block of its own, known by its
+    name.
 
     Args:
         cube: A cube.

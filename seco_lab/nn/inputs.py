@@ -12,7 +12,8 @@ def to_unit_range(images: Tensor, spec: InputSpec, unit: str) -> Tensor:
     """Counts to [0, 1] within the contract's limits.
 
     Args:
-        images: Shape (..., C, H, W), counts of ``unit``, bands in the order of the contract. NaN counts as 0, no data.
+        images: Shape (..., C, H, W), counts of ``unit``, bands in the order of the contract. NaN counts as 0,
+            no data.
         spec: The contract.
         unit: Unit of the counts, converted where a conversion to ``spec.unit`` is known.
 
@@ -37,7 +38,7 @@ def to_unit_range(images: Tensor, spec: InputSpec, unit: str) -> Tensor:
 
 
 def standardise(pixels: Tensor, spec: InputSpec) -> Tensor:
-    """Pixels in [0, 1] to numbers around 0: shape (..., C, H, W), less the mean, over the standard deviation."""
+    """Pixels in [0, 1], shape (..., C, H, W), less the mean, over the standard deviation of their band."""
     return (pixels - _per_band(spec.mean, pixels)) / _per_band(spec.std, pixels)
 
 

@@ -1,4 +1,4 @@
-"""Views: what a contrastive method compares, made of raw counts by batched tensor operations on the device."""
+"""Views: what a contrastive method compares, made of raw counts by batched tensor operations."""
 
 from __future__ import annotations
 

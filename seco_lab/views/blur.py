@@ -1,4 +1,4 @@
-"""Gaussian blur, as Pillow computes it: three box filters of fractional width that together have the wanted variance."""
+"""Gaussian blur as Pillow computes it: three box filters of fractional width, one after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PASSES = 3
 
 
 def blur_taps(sigma: Tensor, size_px: int) -> Taps:
-    """Maps that blur one axis (Gwosdek et al. 2011, extended box filters; borders repeat the outermost pixel).
+    """Maps that blur one axis (extended box filters, Gwosdek et al. 2011); borders repeat the last pixel.
 
     Args:
         sigma: Shape (n,), standard deviation in pixels, positive; on the CPU.

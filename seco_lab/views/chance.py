@@ -1,7 +1,7 @@
 """Random numbers for views: drawn from the generator passed in, on its device, and handed over on the CPU.
 
-Their number depends on the number of images alone, so one image's chance never depends on another image. With a CPU
-generator nothing waits for an accelerator.
+Their number depends on the number of images alone, so one image's chance never depends on another image. With
+a CPU generator nothing waits for an accelerator.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Colour jitter and grayscale: for red-green-blue as the papers have them, and band by band for any other bands."""
+"""Colour jitter and grayscale: for red, green, blue as the papers have them, band by band for any others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Jitter:
         return Jitter(self.on[rows], self.order[rows], self.factor[rows], self.shift[rows])
 
     def groups(self) -> Tensor:
-        """Shape (n,), int64: alike for images whose saturation and hue come at the same places; 16 for no change.
+        """Shape (n,), int64: alike where saturation and hue come at the same places; 16 for no change.
 
         Such images go through the same operations. Images sorted by this number are changed without copies.
         """
@@ -105,8 +105,9 @@ def jitter_rgb(images: Tensor, jitter: Jitter) -> Tensor:
 def jitter_bands(images: Tensor, jitter: Jitter) -> Tensor:
     """The same four steps for bands that are no picture, in place.
 
-    Brightness multiplies all bands alike; contrast stretches each band around its own mean; saturation stretches
-    each pixel around the mean of its bands; in the place of the hue, each band gets a gain of its own.
+    Brightness multiplies all bands alike; contrast stretches each band around its own mean; saturation
+    stretches each pixel around the mean of its bands; in the place of the hue, each band gets a gain of its
+    own.
 
     Args:
         images: Shape (n, C, H, W), float32 in [0, 1]; changed in place.
@@ -137,7 +138,7 @@ def _runs(groups: Tensor, images: Tensor) -> Iterator[tuple[Tensor, int]]:
 
 
 class _Steps:
-    """The numbers of every linear step x <- clip(gain x + to_gray gray + to_mean mean), on the images' device."""
+    """The numbers of every linear step x <- clip(gain x + rest (gray or mean)), on the images' device."""
 
     def __init__(self, jitter: Jitter, device: torch.device, weights: Sequence[float], *, hue: bool) -> None:
         kind = jitter.order[..., None]
@@ -176,11 +177,12 @@ def luminance(images: Tensor, weights: Sequence[float]) -> Tensor:
 
 
 def shift_hue(images: Tensor, turn: Tensor) -> None:
-    """Turn the hue of red-green-blue images, keeping each pixel's largest and smallest channel value, in place.
+    """Turn the hue of red-green-blue images in place, keeping each pixel's largest and smallest value.
 
-    Let u be a channel's distance from its own colour on the hexagon of hues, in sixths of a circle. The channel is
-    low + (high - low) clip(2 - u, 0, 1), which is clip(2 channel - middle, low, high) without any angle. Turning by
-    d sixths adds d to u, or takes it away, depending on which of the two other channels is the larger.
+    Let u be a channel's distance from its own colour on the hexagon of hues, in sixths of a circle. The
+    channel is low + (high - low) clip(2 - u, 0, 1), which is clip(2 channel - middle, low, high) without any
+    angle. Turning by d sixths adds d to u, or takes it away, depending on which of the two other channels is
+    the larger.
 
     Args:
         images: Shape (n, 3, H, W), float32; changed in place.

@@ -42,8 +42,9 @@ def draw_boxes(
 ) -> Boxes:
     """Boxes of a random share of the image and a random shape, at a random place.
 
-    The share is uniform in ``area``, the width-to-height ratio log-uniform in ``ratio``. A box that does not fit is
-    drawn again, ten times at most; then the largest central box whose ratio lies in the limits is taken.
+    The share is uniform in ``area``, the width-to-height ratio log-uniform in ``ratio``. A box that does not
+    fit is drawn again, ten times at most; then the largest central box whose ratio lies in the limits is
+    taken.
 
     Raises:
         ValueError: Limits outside 0 < low <= high, or an area above 1.

@@ -28,7 +28,8 @@ class Strength:
     Attributes:
         area: Smallest and largest share of the image that a random crop keeps.
         jitter: Largest change of brightness, contrast and saturation.
-        hue: Largest turn of the hue, in circles; for bands that are no picture, largest change of a band's gain.
+        hue: Largest turn of the hue, in circles; for bands that are no picture, largest change of a band's
+            gain.
         p_jitter: Share of images with changed colours.
         p_gray: Share of images without colour.
         p_blur: Share of blurred images.
@@ -178,7 +179,7 @@ class Studio:
         return out
 
     def crop(self, images: Tensor, source: Tensor, boxes: Boxes) -> Tensor:
-        """Pipeline P alone: crop, resize, standardise. Arguments and result as those of ``crop_then_change``."""
+        """Pipeline P alone: crop, resize, standardise; arguments and result as of ``crop_then_change``."""
         out = self._empty(images, len(source))
         upright = torch.zeros(len(source), dtype=torch.bool)
         for wanted, unique, where in self._parts(images, source, None):
@@ -191,8 +192,8 @@ class Studio:
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Views to make together: their numbers, the images they need, and which of these each is made of.
 
-        Views of one image stay together, so that its counts are converted once; within a part those with the same
-        order of changes lie side by side.
+        Views of one image stay together, so that its counts are converted once; within a part those with the
+        same order of changes lie side by side.
         """
         values = max(images[0].numel(), images.shape[1] * self.size_px**2)
         limit = _CPU_VALUES if images.device.type == "cpu" else _GPU_VALUES
@@ -213,7 +214,10 @@ class Studio:
         """Counts (n, C, H, W) to [0, 1] within the contract's limits."""
         low = torch.tensor(self.spec.low, device=counts.device)[:, None, None]
         high = torch.tensor(self.spec.high, device=counts.device)[:, None, None]
-        values = counts.to(torch.float32, copy=True).mul_(1 / (high - low)).sub_(low / (high - low))
+        values = counts.to(torch.float32, copy=True)
+        if counts.is_floating_point():
+            values.nan_to_num_(nan=0.0)
+        values.mul_(1 / (high - low)).sub_(low / (high - low))
         return values.clamp_(0, 1).to(dtype or self.arithmetic(counts.device))
 
     def _crop(self, unit: Tensor, where: Tensor, boxes: Boxes, flip: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Some images of a batch: read and written whole, which on a CPU is many times faster than general indexing."""
+"""Some images of a batch, read and written whole: on a CPU many times faster than general indexing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def take(images: Tensor, rows: Tensor) -> Tensor:
 
 
 def put(images: Tensor, rows: Tensor, values: Tensor) -> None:
-    """Write ``values`` (n, ...) to those rows (n,), int64, on the CPU, of ``images``, converting the dtype."""
+    """Write ``values`` (n, ...) to those rows (n,), on the CPU, of ``images``, converting the dtype."""
     if images.device.type != "cpu":
         images[rows.to(images.device)] = values.to(images.dtype)
         return

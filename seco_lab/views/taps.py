@@ -1,4 +1,4 @@
-"""Separable resampling: each output row and column is a weighted sum of a few neighbouring input rows or columns.
+"""Separable resampling: each output row and column is a weighted sum of a few neighbouring input ones.
 
 Crop, resize, flip and blur are all of this form, so they share one fast kernel.
 """
@@ -59,7 +59,8 @@ class Taps:
 def resize_taps(start: Tensor, length: Tensor, size_in: int, size_out: int) -> Taps:
     """Linear resize of the stretch [start, start + length) to ``size_out`` pixels, as Pillow does it.
 
-    When the stretch shrinks, the triangle widens in proportion (antialiasing); it never reaches beyond the stretch.
+    When the stretch shrinks, the triangle widens in proportion (antialiasing); it never reaches beyond the
+    stretch.
 
     Args:
         start: Shape (n,), first pixel of the stretch.
@@ -84,8 +85,8 @@ def resize_taps(start: Tensor, length: Tensor, size_in: int, size_out: int) -> T
 def resample(images: Tensor, rows: Taps, columns: Taps, source: Tensor | None = None) -> Tensor:
     """Apply one map to the rows and one to the columns of each image.
 
-    Products are taken in the dtype of ``images`` and sums in float32 where the device can. In bfloat16 a value
-    differs from the float32 one by 1.5/255 at most for inputs in [0, 1].
+    Products are taken in the dtype of ``images`` and sums in float32 where the device can. In bfloat16 a
+    value differs from the float32 one by 1.5/255 at most for inputs in [0, 1].
 
     Args:
         images: Shape (N, C, H, W), float32 or bfloat16, contiguous.
@@ -111,7 +112,7 @@ def _resample_dense(images: Tensor, rows: Taps, columns: Taps, source: Tensor) -
 
 
 def _resample_windows(images: Tensor, rows: Taps, columns: Taps, source: Tensor) -> Tensor:
-    """Row sums by ``embedding_bag``, then small matrix products over the columns that a block of outputs needs."""
+    """Row sums by ``embedding_bag``, then small matrix products over the columns that some outputs need."""
     channels, height, width = images.shape[1:]
     count, size_out, taps = rows.weight.shape
     line = (source * (channels * height))[:, None, None] + rows.first[..., None] + torch.arange(taps)
@@ -149,7 +150,7 @@ def _windows(columns: Taps) -> tuple[Tensor, Tensor]:
 
 
 def _join_blocks(product: Tensor, out: Tensor) -> None:
-    """Write (n, blocks, S, block) side by side into ``out`` (n, S, width), leaving out what is beyond the width."""
+    """Write (n, blocks, S, block) side by side into ``out`` (n, S, width), leaving out what is beyond it."""
     blocks, block, width = product.shape[1], product.shape[3], out.shape[2]
     whole = width // block
     out[..., : whole * block].unflatten(2, (whole, block)).copy_(product[:, :whole].transpose(1, 2))

@@ -47,7 +47,8 @@ class TemporalViews:
             generator: Source of all chance; one on the CPU avoids waiting for a GPU.
 
         Returns:
-            ``query`` of the first and ``key`` of the second season, each (B, C, size_px, size_px), standardised.
+            ``query`` of the first and ``key`` of the second season, each (B, C, size_px, size_px),
+            standardised.
 
         Raises:
             ValueError: Wrong number of axes or bands, or fewer than two seasons.
