@@ -44,7 +44,7 @@ class BandStatistics:
     @property
     def suspicious(self) -> bool:
         """Far from mean 0 and std 1, but possible."""
-        return self.std < 0.25 or self.std > 3 or abs(self.mean) > 2
+        return self.std < 0.3 or self.std > 3 or abs(self.mean) > 1.5
 
 
 @torch.no_grad()

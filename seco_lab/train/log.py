@@ -107,6 +107,8 @@ class MetricsFile:
     def keep_until(self, step: int) -> None:
         """Take out the rows of later steps, half-written ones included."""
         self._pending.clear()
+        temporary = self._path.with_name(self._path.name + ".partial")
+        temporary.unlink(missing_ok=True)
         if not self._path.exists():
             return
         header, *rows = self._path.read_text().splitlines(keepends=True) or [""]
@@ -114,7 +116,6 @@ class MetricsFile:
         if not header.endswith("\n") or not kept:
             self._path.unlink()
         elif len(kept) < len(rows):
-            temporary = self._path.with_name(self._path.name + ".partial")
             temporary.write_text("".join([header, *kept]))
             temporary.replace(self._path)
 
