@@ -67,13 +67,17 @@ def random_weights(
     """An untrained encoder with an input contract measured on a cube, for ``--weights random``.
 
     Args:
-        cube: The data that it will see; use the training part.
+        cube: The data that it will see; the contract is measured on its training split, if it has one.
         encoder: Name of the architecture.
         bands: "rgb", "all" or names.
         size_px: Side of its input; the cube's own if left out.
         seed: Seed of the weights.
     """
-    spec = input_spec_for(cube, bands=bands, size_px=size_px or cube.sizes["x"], seed=seed)
+    rows = None
+    if "split" in cube.variables:
+        train = np.flatnonzero(cube["split"].values.astype(str) == "train")
+        rows = train if train.size else None
+    spec = input_spec_for(cube, bands=bands, size_px=size_px or cube.sizes["x"], rows=rows, seed=seed)
     return encoder_named(encoder, len(spec.bands), seed=seed).eval(), spec
 
 

@@ -63,7 +63,7 @@ class RandomConvolutions(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, *, num_features: int = 512, kernel_px: int = 5, seed: int = 0
+        self, in_channels: int, *, num_features: int = 512, kernel_px: int = 3, seed: int = 0
     ) -> None:
         """Draw the filters.
 

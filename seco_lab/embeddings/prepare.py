@@ -59,13 +59,8 @@ class Preparation:
         Returns:
             Shape (B, C, size_px, size_px), float32, standardised.
         """
-        pixels = to_unit_range(_without_gaps(images), self.spec, self.unit)
+        pixels = to_unit_range(images, self.spec, self.unit)
         return standardise(resize(pixels, self.spec.size_px), self.spec)
-
-
-def _without_gaps(images: Tensor) -> Tensor:
-    # Pixels without data are 0 in integers; in float32 they may be NaN, and one NaN spoils the vector.
-    return images.nan_to_num(nan=0.0) if images.is_floating_point() else images
 
 
 def resize(images: Tensor, size_px: int) -> Tensor:

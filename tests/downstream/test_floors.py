@@ -61,8 +61,9 @@ def test_random_convolutions_agree_with_both_rectifiers():
 def test_untrained_has_the_shape_but_not_the_weights():
     encoder = tiny_encoder(seed=5)
     encoder.bn1.running_mean += 3
+    foreign = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     state = torch.get_rng_state()
-    for original in (encoder, nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))):
+    for original in (encoder, foreign):
         fresh = untrained_like(original)
         shapes = {k: v.shape for k, v in original.state_dict().items()}
         assert {k: v.shape for k, v in fresh.state_dict().items()} == shapes

@@ -47,10 +47,11 @@ def test_strength_is_chosen_without_the_test_rows(blobs):
 
 def test_noise_wants_a_strong_penalty():
     chance = np.random.default_rng(1)
-    features, labels = chance.normal(size=(120, 200)).astype(np.float32), np.arange(120) % 2
-    features[:, 0] += labels
-    found = linear_probe(features, labels, features, strengths=(10.0, 1e-5), device="cpu")
-    assert found.strength == 10.0
+    features, labels = chance.normal(size=(600, 400)).astype(np.float32), np.arange(600) % 2
+    features += 0.12 * labels[:, None]
+    found = linear_probe(features, labels, features, strengths=(1.0, 1e-5), device="cpu")
+    assert found.strength == 1.0
+    assert found.validation[1.0] > found.validation[1e-5] + 0.05
 
 
 def test_too_few_for_validation():
