@@ -17,6 +17,7 @@ import xarray as xr
 import zarr
 from cubes import small_cube
 
+from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.store import MappedCube, append, open_cube, repack, save_cube, shards
 from seco_lab.store.mapped import band_runs
 
@@ -120,6 +121,24 @@ def test_mapped_cube_travels_and_closes_old_maps(tmp_path, monkeypatch):
     for row in (0, 4, 8, 12, 1, 13, 5):
         np.testing.assert_array_equal(mapped.patch(row), cube["reflectance"].values[row])
     assert len(mapped._maps) == 2
+
+
+def test_memory_of_the_process_stays_bounded(tmp_path, monkeypatch):
+    def mapped_kib():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc to see how much is mapped")
+    monkeypatch.setattr("seco_lab.store.mapped.MAX_MAPPED_BYTES", 2**22)
+    cube = small_cube(40, size=128, bands=SENTINEL2_L2A.band_names)  # 47 MB
+    save_cube(cube, tmp_path / "a.zarr")
+    mapped, rows, before, peak = MappedCube(tmp_path / "a.zarr"), np.arange(40), mapped_kib(), 0
+    for row in rows:
+        read = mapped.read([row], [[0, 1, 2]], range(12))
+        np.testing.assert_array_equal(read[0], cube["reflectance"].values[row])
+        peak = max(peak, mapped_kib() - before)
+    assert peak < 8 * 1024
 
 
 def test_band_runs_cover_backwards_and_mixed_orders():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ from seco_lab.store.shards import (
 
 # Every map holds a file descriptor, and a process may have 256 of them on some systems.
 MAX_MAPS = 128
+
+# Pages that were read count as memory of the process until they are given back; the system keeps them cached.
+MAX_MAPPED_BYTES = 3 * 2**29
+_FAULT_AROUND_BYTES = 2**16  # what Linux maps beside a page that is touched
 
 Patches = NDArray | list[NDArray]
 
@@ -59,6 +64,8 @@ class MappedCube:
         self.shape: tuple[int, ...] = tuple(meta["shape"])
         self.dtype = layout.dtype
         self._maps: OrderedDict[int, Patches] = OrderedDict()
+        self._files: dict[int, mmap.mmap] = {}
+        self._touched_bytes = 0
         self._lock = threading.Lock()
         self._buffer = np.empty(0, self.dtype)
 
@@ -83,7 +90,7 @@ class MappedCube:
             if patches is None:
                 patches = self._map(number)
             while len(self._maps) >= MAX_MAPS:
-                self._maps.popitem(last=False)
+                self._files.pop(self._maps.popitem(last=False)[0], None)
             self._maps[number] = patches
         return patches
 
@@ -94,7 +101,9 @@ class MappedCube:
         if not file.exists():  # other writers leave out shards of nothing but the fill value
             return [self._empty()] * count
         offsets = read_index(file, layout, self._location)[:count]
-        raw = np.memmap(file, dtype=np.uint8, mode="r")
+        with file.open("rb") as stream:
+            self._files[number] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        raw = np.frombuffer(self._files[number], dtype=np.uint8)
         if offsets.max(initial=0) + layout.patch_bytes > raw.size:
             raise ValueError(f"shard {file} is cut short: {raw.size} bytes do not hold its {count} patches")
         expected = offsets[0] + np.arange(count) * layout.patch_bytes
@@ -148,6 +157,8 @@ class MappedCube:
         shape = (*seasons.shape, len(band_positions), height, width)
         out = self._out(out, shape)
         runs = band_runs(band_positions)
+        lines_bytes = len(band_positions) * height * self.shape[4] * self.dtype.itemsize
+        self._give_back(seasons.size * (lines_bytes + len(runs) * _FAULT_AROUND_BYTES))
         shards, slots = np.divmod(rows, self._layout.slots)
         lists = (shards.tolist(), slots.tolist(), seasons.tolist(), top.tolist(), left.tolist(), out)
         for shard, slot, picked, y, x, target in zip(*lists, strict=True):
@@ -156,6 +167,20 @@ class MappedCube:
                 for source, place in runs:
                     image[place] = patch[season, source, lines, columns]
         return out
+
+    def _give_back(self, bytes_to_touch: int) -> None:
+        """Let go of the pages read so far where they would add up to more than the process should hold.
+
+        Nothing is lost: the system still has them cached, and maps a page again that is wanted again.
+        """
+        self._touched_bytes += bytes_to_touch
+        if self._touched_bytes < MAX_MAPPED_BYTES or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        self._touched_bytes = 0
+        with self._lock:
+            if sum(map(len, self._files.values())) > MAX_MAPPED_BYTES:
+                for mapped in self._files.values():
+                    mapped.madvise(mmap.MADV_DONTNEED)
 
     def _out(self, out: NDArray | None, shape: tuple[int, ...]) -> NDArray:
         """The target of a read: the caller's array if it fits, else a view of the kept buffer."""
