@@ -31,6 +31,7 @@ from seco_lab.embeddings import (
     save_embeddings,
 )
 from seco_lab.nn.encoders import resnet18
+from seco_lab.store import open_cube, save_cube
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,34 @@ def test_unknown_places_and_dates_survive(tmp_path):
     save_embeddings(found, tmp_path / "e.parquet")
     xr.testing.assert_identical(found, open_embeddings(tmp_path / "e.parquet"))
     assert geopandas.read_parquet(tmp_path / "e.parquet").geometry.isna().sum() == 2
+
+
+def test_further_spaces_and_columns_are_kept(cube, tmp_path):
+    found = embed(tiny_encoder(), cube, SPEC, device="cpu")
+    found["season_space"] = (("patch", "season", "k"), np.arange(36, dtype=np.float32).reshape(6, 3, 2))
+    found = found.assign_coords(
+        cluster=("patch", np.arange(6)), clear=(("patch", "season"), np.ones((6, 3), int))
+    )
+    save_embeddings(found, tmp_path / "e.parquet")
+    xr.testing.assert_identical(found, open_embeddings(tmp_path / "e.parquet"))
+    pq.write_table(pq.read_table(tmp_path / "e.parquet").take([4]), tmp_path / "f.parquet")
+    part = open_embeddings(tmp_path / "f.parquet")
+    assert part["clear"].values[0, 1] == 1
+    assert np.isnan(part["clear"].values[0, 0])
+    with pytest.raises(ValueError, match="no place for 'odd'"):
+        save_embeddings(found.assign_coords(odd=(("patch", "k"), np.ones((6, 2)))), tmp_path / "g.parquet")
+    assert not (tmp_path / ".g.parquet.partial").exists()
+
+
+def test_lazy_cube_from_disk(cube, tmp_path):
+    save_cube(cube, tmp_path / "c.zarr")
+    opened = open_cube(tmp_path / "c.zarr")
+    found = embed(tiny_encoder(), opened, SPEC, batch_size=5, device="cpu")
+    wanted = embed(tiny_encoder(), cube, SPEC, batch_size=5, device="cpu")
+    np.testing.assert_array_equal(found["embedding"], wanted["embedding"])
+    again = open_embeddings(embed_to(tiny_encoder(), opened, SPEC, tmp_path / "e.parquet", progress=False))
+    np.testing.assert_array_equal(found["patch"], again["patch"])
+    assert cube_hash(opened) == cube_hash(cube)
 
 
 def test_filtered_table_leaves_gaps(cube, tmp_path):

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import xarray as xr
 from numpy.typing import NDArray
 
-from seco_lab.embeddings.encode import KEPT
 from seco_lab.input_spec import InputSpec
 
 _REQUIRED = ("patch", "season", "lon", "lat", "time", "embedding")
+_OF_PATCH = ("lon", "lat", "label", "split")
 _META = b"seco_lab"
 # Rows per row group of the file: some MB, so that a reader can take a part.
 _ROWS = 8192
@@ -25,11 +25,12 @@ _ROWS = 8192
 def save_embeddings(embeddings: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> None:
     """Write embeddings as GeoParquet, whole or not at all.
 
-    Columns: patch, season, lon, lat, time, label, split, ... where known, embedding (fixed-size list of
-    float32) and a point as geometry, so that ``geopandas.read_parquet`` and GIS programs open it.
+    Columns: patch, season, lon, lat, time, all further variables along (patch,) or (patch, season), vectors
+    as fixed-size lists of float32, and a point as geometry, so that ``geopandas.read_parquet`` and GIS
+    programs open it.
 
     Args:
-        embeddings: As ``embed`` returns.
+        embeddings: As ``embed`` returns; further spaces (patch, season, any) are kept too.
         path: Target file.
         overwrite: Whether an old file may be replaced.
 
@@ -96,14 +97,18 @@ def _tables(parts: Iterable[xr.Dataset], attrs: dict[str, Any]) -> Iterator[pa.T
     for part in parts:
         columns = _columns(part)
         metadata = {b"geo": json.dumps(_geo_metadata()).encode()}
-        metadata[_META] = json.dumps({"attrs": attrs, "format_version": 1}, default=str).encode()
+        about = {
+            "attrs": attrs,
+            "format_version": 1,
+            "dims": {name: part[name].dims for name in columns if name in part},
+        }
+        metadata[_META] = json.dumps(about, default=str).encode()
         yield pa.table(columns).replace_schema_metadata(metadata)
 
 
 def _columns(part: xr.Dataset) -> dict[str, pa.Array]:
-    seasons, dim = part.sizes["season"], part.sizes["dim"]
+    seasons = part.sizes["season"]
     lon, lat = np.repeat(part["lon"].values, seasons), np.repeat(part["lat"].values, seasons)
-    vectors = np.ascontiguousarray(part["embedding"].values, dtype=np.float32).ravel()
     columns = {
         "patch": pa.array(np.repeat(part["patch"].values.astype(str), seasons), pa.string()),
         "season": pa.array(np.tile(np.arange(seasons, dtype=np.int32), part.sizes["patch"])),
@@ -111,14 +116,26 @@ def _columns(part: xr.Dataset) -> dict[str, pa.Array]:
         "lat": pa.array(lat),
         "time": pa.array(part["time"].values.astype("datetime64[ns]").ravel(), pa.timestamp("ns", tz="UTC")),
     }
-    for name in KEPT:
-        if name in part.variables:
-            values = part[name].values
-            values = np.repeat(values, seasons) if part[name].dims == ("patch",) else values.ravel()
-            columns[name] = pa.array(values.tolist() if values.dtype == object else values)
-    columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors), dim)
+    rest = [name for name in part.variables if name not in columns and part[name].dims[:1] == ("patch",)]
+    columns |= {str(name): _column(part[name], seasons) for name in rest}
     columns["geometry"] = pa.array(_points(lon, lat), pa.binary())
     return columns
+
+
+def _column(variable: xr.DataArray, seasons: int) -> pa.Array:
+    """One value or one vector for each row of the table.
+
+    Raises:
+        ValueError: The variable lies along other dimensions than patch, season and one more.
+    """
+    values, dims = variable.values, variable.dims
+    if dims[:2] == ("patch", "season") and len(dims) == 3:
+        flat = np.ascontiguousarray(values, dtype=np.float32).ravel()
+        return pa.FixedSizeListArray.from_arrays(pa.array(flat), values.shape[2])
+    if dims not in (("patch",), ("patch", "season")):
+        raise ValueError(f"a table of embeddings has no place for {variable.name!r} along {dims}")
+    values = np.repeat(values, seasons) if dims == ("patch",) else values.ravel()
+    return pa.array(values.tolist() if values.dtype == object else values)
 
 
 def _points(lon: NDArray, lat: NDArray) -> NDArray[np.object_]:
@@ -159,34 +176,45 @@ def open_embeddings(path: str | Path) -> xr.Dataset:
     if missing:
         raise ValueError(f"{path} is not a table of embeddings: it lacks the columns {', '.join(missing)}")
     stored = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
-    return _to_dataset(table, stored.get("attrs", {}))
+    return _to_dataset(table, stored.get("attrs", {}), stored.get("dims", {}))
 
 
-def _to_dataset(table: pa.Table, attrs: dict[str, Any]) -> xr.Dataset:
+def _to_dataset(table: pa.Table, attrs: dict[str, Any], dims: dict[str, list[str]]) -> xr.Dataset:
     import pandas as pd
 
     rows, patches = pd.factorize(table["patch"].to_numpy())
     season = table["season"].to_numpy()
     shape = (len(patches), int(season.max(initial=0)) + 1)
-    vectors = table["embedding"].combine_chunks()
-    vectors = vectors.values if isinstance(vectors, pa.FixedSizeListArray) else vectors.flatten()
-    flat = vectors.to_numpy(zero_copy_only=False).reshape(table.num_rows, -1).astype(np.float32, copy=False)
-    embedding = np.full((*shape, flat.shape[1]), np.nan, np.float32)
-    embedding[rows, season] = flat
-    time = np.full(shape, np.datetime64("NaT"), "datetime64[ns]")
-    time[rows, season] = table["time"].to_numpy().astype("datetime64[ns]")
-    coords: dict[str, Any] = {"patch": ("patch", patches.astype(object)), "time": (("patch", "season"), time)}
-    for name in ("lon", "lat", "label", "split"):
-        if name in table.column_names:
-            values = np.empty(len(patches), table[name].to_numpy().dtype)
-            values[rows] = table[name].to_numpy()
-            coords[name] = ("patch", values)
-    for name in set(KEPT[2:]) & set(table.column_names):
-        values = table[name].to_numpy()
-        grid = np.full(shape, None if values.dtype == object else np.nan, values.dtype)
-        grid[rows, season] = values
-        coords[name] = (("patch", "season"), grid)
-    return xr.Dataset({"embedding": (("patch", "season", "dim"), embedding)}, coords, attrs)
+    coords: dict[str, Any] = {"patch": ("patch", patches.astype(object))}
+    spaces: dict[str, Any] = {}
+    for name in table.column_names:
+        if name in ("patch", "season", "geometry"):
+            continue
+        known = dims.get(name, ["patch"] if name in _OF_PATCH else ["patch", "season"])
+        if pa.types.is_nested(table[name].type):
+            vectors = _gridded(_vectors(table[name]), (rows, season), shape)
+            spaces[name] = (("patch", "season", known[2] if len(known) == 3 else "dim"), vectors)
+        else:
+            values = table[name].to_numpy()
+            one = known == ["patch"]
+            coords[name] = (known, _gridded(values, (rows,) if one else (rows, season), shape[: len(known)]))
+    return xr.Dataset(spaces, coords, attrs)
+
+
+def _vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(column), -1).astype(np.float32, copy=False)
+
+
+def _gridded(values: NDArray, index: tuple[NDArray, ...], shape: tuple[int, ...]) -> NDArray:
+    """Values (rows, ...) at their place of a grid; what no row fills is NaN, NaT or None."""
+    full = len(values) >= np.prod(shape) or len(index) == 1
+    if not full and values.dtype.kind in "iub":
+        values = values.astype(np.float64)
+    gap: Any = {"f": np.nan, "M": np.datetime64("NaT"), "O": None}.get(values.dtype.kind, 0)
+    grid = np.full((*shape, *values.shape[1:]), gap, values.dtype)
+    grid[index] = values
+    return grid
 
 
 def embedding_spec(embeddings: xr.Dataset) -> InputSpec:
