@@ -14,7 +14,7 @@ MAX_LAT = 85.0511  # the latitude at which Web Mercator's square ends
 
 
 def to_mercator(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Degrees as Web Mercator (N, 2) float64 in the unit square: x eastward from 180 W, y southward from 85 N."""
+    """Degrees as Web Mercator (N, 2) in the unit square: x eastward from 180 W, y southward from 85 N."""
     lat = np.clip(np.asarray(lat, np.float64), -MAX_LAT, MAX_LAT)
     y = 0.5 - np.arcsinh(np.tan(np.radians(lat))) / (2 * np.pi)
     return np.stack([(np.asarray(lon, np.float64) + 180) / 360, y], axis=-1)
@@ -27,7 +27,7 @@ def from_mercator(xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=2)
 def country_rings() -> tuple[np.ndarray, ...]:
-    """Outlines of the land, country by country: arrays (n, 2) of lon, lat in degrees (Natural Earth 1:110 m)."""
+    """Outlines of the countries: arrays (n, 2) of lon, lat in degrees (Natural Earth 1:110 million)."""
     packed = (files("seco_lab") / "assets" / "countries110.geojson.gz").read_bytes()
     shapes = json.loads(gzip.decompress(packed))["features"]
     return tuple(np.array(ring) for shape in shapes for ring in _rings(shape["geometry"]))
@@ -41,7 +41,7 @@ def _rings(geometry: dict[str, Any]) -> list[list[list[float]]]:
 
 @lru_cache(maxsize=2)
 def packed_land() -> bytes:
-    """The outlines for the browser: int16 pairs of hundredths of a degree; a pair (32767, n) opens a ring of n."""
+    """The outlines for the browser: int16 pairs of 1/100 degree; a pair (32767, n) opens a ring of n."""
     pieces = []
     for ring in country_rings():
         pieces.append([[32767, len(ring)]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -85,10 +86,11 @@ def _score_row(score: Score, x: callable, y: float) -> str:
     at, top = x(score.value), y - 4
     bar = ""
     if score.low is not None:
-        bar = f'<line x1="{x(score.low):.1f}" x2="{x(score.high):.1f}" y1="{top}" y2="{top}" stroke="{colour}" class="bar"/>'
+        ends = f'x1="{x(score.low):.1f}" x2="{x(score.high):.1f}" y1="{top}" y2="{top}"'
+        bar = f'<line {ends} stroke="{colour}" class="bar"/>'
     mark = {
         "trained": f'<circle cx="{at:.1f}" cy="{top}" r="6.5" fill="{colour}"/>',
-        "untrained": f'<circle cx="{at:.1f}" cy="{top}" r="5.5" fill="#fff" stroke="{colour}" stroke-width="2.5"/>',
+        "untrained": f'<circle cx="{at:.1f}" cy="{top}" r="5.5" fill="#fff" stroke="{colour}"/>',
         "floor": f'<path d="M{at:.1f} {top - 7}l7 7-7 7-7-7z" fill="{colour}"/>',
     }[score.role]
     weight = ' class="strong"' if score.role == "trained" else ""
@@ -96,7 +98,8 @@ def _score_row(score: Score, x: callable, y: float) -> str:
         f'<text x="{max(at, x(score.high or 0)) + 14:.1f}" y="{y}"{weight}>{100 * score.value:.1f} %</text>'
     )
     name = f'<text x="14" y="{y}"{weight}>{escape(score.model)}</text>'
-    return f"<g><title>{escape(f'{score.task}, {score.model}: {score.words}')}</title>{name}{bar}{mark}{number}</g>"
+    title = escape(f"{score.task}, {score.model}: {score.words}")
+    return f"<g><title>{title}</title>{name}{bar}{mark}{number}</g>"
 
 
 def _tick(x: float, bottom: float, text: str) -> str:
@@ -152,16 +155,17 @@ def _curve_chart(title: str, lines: Mapping[str, tuple[np.ndarray, np.ndarray]])
     ends = _apart([point(s[-1], v[-1])[1] for s, v in lines.values()])
     for (name, (xs, ys)), colour, end in zip(lines.items(), _cycle(), ends, strict=False):
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in map(point, xs, ys))
-        label = (
-            f"{name.partition('_')[2] or ''} {_short(ys[-1])}".strip() if len(lines) > 1 else _short(ys[-1])
-        )
+        own_name = name.partition("_")[2] + " " if len(lines) > 1 else ""
+        label = escape((own_name + _short(ys[-1])).strip())
         body += f'<polyline points="{path}" stroke="{colour}" class="curve"/>'
-        body += f'<text x="{width - right + 5}" y="{end + 4:.1f}" style="fill:{colour}" class="end">{escape(label)}</text>'
+        at = f'x="{width - right + 5}" y="{end + 4:.1f}"'
+        body += f'<text {at} style="fill:{colour}" class="end">{label}</text>'
     words = "; ".join(f"{n} from {_short(v[0])} to {_short(v[-1])}" for n, (_, v) in lines.items())
     foot = f'<text x="{width - right}" y="{height - 6}" class="tick" text-anchor="end">step {last:.0f}</text>'
+    head = f'<svg class="chart panel" viewBox="0 0 {width} {height}" role="img"'
     return (
-        f'<svg class="chart panel" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(f"{title}: {words}")}">'
-        f'<title>{escape(words)}</title><text x="0" y="14" class="task">{escape(title)}</text>{body}{foot}</svg>'
+        f'{head} aria-label="{escape(title)}: {escape(words)}"><title>{escape(words)}</title>'
+        f'<text x="0" y="14" class="task">{escape(title)}</text>{body}{foot}</svg>'
     )
 
 
@@ -192,7 +196,7 @@ def _apart(positions: Sequence[float], gap: float = 13) -> list[float]:
     """Label positions pushed apart so that none overlap, order kept."""
     result = list(positions)
     order = np.argsort(result)
-    for before, after in zip(order[:-1], order[1:], strict=True):
+    for before, after in pairwise(order):
         result[after] = max(result[after], result[before] + gap)
     return result
 

@@ -1,4 +1,4 @@
-"""Colours for points: PCA as RGB, classes, scales; all safe for colour-blind readers where they carry meaning."""
+"""Colours for points: PCA as RGB, classes and scales; those that mean something are colour-blind-safe."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), black last because it also marks selections.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d")
 MISSING_RGB = (170, 170, 170)
-_FIT_ROWS = 50_000
+FIT_ROWS = 20_000  # rows from which axes and limits are estimated, evenly spaced
 
 
 def principal_axes(rows: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and leading principal axes of finite rows.
 
     Args:
-        rows: Shape (N, D); above 50,000 rows an evenly spaced subset is used.
+        rows: Shape (N, D).
         dims: How many axes.
 
     Returns:
-        Mean (D,) and axes (D, dims). Axes beyond the data's rank are zero; signs are fixed so that the largest
-        loading is positive.
+        Mean (D,) and axes (D, dims), float32. Axes beyond the data's rank are zero; signs are fixed so that
+        the largest loading is positive.
     """
-    sample = rows[:: max(1, len(rows) // _FIT_ROWS)].astype(np.float64)
-    if not len(sample):
-        return np.zeros(rows.shape[1]), np.zeros((rows.shape[1], dims))
+    if not len(rows):
+        return np.zeros(rows.shape[1], np.float32), np.zeros((rows.shape[1], dims), np.float32)
+    sample = rows.astype(np.float64)
     mean = sample.mean(0)
     covariance = (sample - mean).T @ (sample - mean) / len(sample)
     values, vectors = np.linalg.eigh(covariance)
@@ -33,40 +33,35 @@ def principal_axes(rows: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]
     axes = vectors[:, order] * (values[order] > 1e-12)
     signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(len(order))])
     axes = axes * np.where(signs == 0, 1, signs)
-    return mean, np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
-
-
-def project_rows(rows: np.ndarray, dims: int) -> np.ndarray:
-    """PCA coordinates of rows (N, D) as (N, dims) float32; rows with NaN stay NaN."""
-    good = np.isfinite(rows).all(-1)
-    mean, axes = principal_axes(rows[good], dims)
-    result = np.full((len(rows), dims), np.nan, np.float32)
-    result[good] = rows[good] @ axes.astype(np.float32) - (mean @ axes).astype(np.float32)
-    return result
+    padded = np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
+    return mean.astype(np.float32), padded.astype(np.float32)
 
 
 def stretch(values: np.ndarray, low_percent: float = 2, high_percent: float = 98) -> np.ndarray:
-    """Each column of (N, C) scaled so that its percentiles become 0 and 1, clipped; constant columns become 0.5."""
-    good = np.isfinite(values).all(-1)
-    if not good.any():
+    """Columns of (N, C) scaled so that these percentiles become 0 and 1, clipped; constant ones 0.5."""
+    sample = values[:: max(1, len(values) // FIT_ROWS)]
+    sample = sample[np.isfinite(sample).all(-1)]
+    if not len(sample):
         return np.full(values.shape, np.nan, np.float32)
-    low, high = np.percentile(values[good], [low_percent, high_percent], axis=0)
-    span = high - low
-    flat = span < 1e-9
-    scaled = (values - low) / np.where(flat, 1, span)
-    return np.clip(np.where(flat, 0.5, scaled), 0, 1).astype(np.float32)
+    low, high = np.percentile(sample, [low_percent, high_percent], axis=0).astype(np.float32)
+    flat = high - low < 1e-9
+    scaled = (values - low) / np.where(flat, 1, high - low)
+    return np.clip(np.where(flat & np.isfinite(values), 0.5, scaled), 0, 1).astype(np.float32)
 
 
 def unit_to_rgb(unit: np.ndarray) -> np.ndarray:
-    """Values (N, 3) in [0, 1] as uint8 colours from dark to light, never near black or white; NaN rows are grey."""
-    rgb = np.nan_to_num(40 + 200 * unit).astype(np.uint8)
-    rgb[~np.isfinite(unit).all(-1)] = MISSING_RGB
+    """Values (N, 3) in [0, 1] as uint8 colours, none near black or white; NaN rows are grey."""
+    known = np.isfinite(unit).all(-1)
+    rgb = (40 + 200 * np.where(known[:, None], unit, 0)).astype(np.uint8)
+    rgb[~known] = MISSING_RGB
     return rgb
 
 
 def pca_rgb(rows: np.ndarray) -> np.ndarray:
     """Colours (N, 3) uint8 of rows (N, D): the first three principal components as red, green and blue."""
-    return unit_to_rgb(stretch(project_rows(rows, 3)))
+    sample = rows[:: max(1, len(rows) // FIT_ROWS)]
+    mean, axes = principal_axes(sample[np.isfinite(sample).all(-1)], 3)
+    return unit_to_rgb(stretch(rows.astype(np.float32) @ axes - mean @ axes))
 
 
 def colour_map(name: str = "cividis") -> np.ndarray:
@@ -131,7 +126,7 @@ def colours_of(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
 
 def hex_of(rgb: np.ndarray | tuple[int, int, int]) -> str:
     """Three numbers in 0..255 as ``#rrggbb``."""
-    return "#" + "".join(f"{int(round(float(value))):02x}" for value in rgb)
+    return "#" + "".join(f"{round(float(value)):02x}" for value in rgb)
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:

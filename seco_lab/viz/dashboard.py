@@ -36,7 +36,8 @@ class TrainingDashboard:
                 dashboard.update(log)
 
     The Stop button (or the notebook's ■) ends the cell after the step at hand, without a traceback; run the
-    cell again and the run goes on. Without ``with``, ``update`` works the same and Stop raises KeyboardInterrupt.
+    cell again and the run goes on. Without ``with``, ``update`` does the same and Stop raises a
+    KeyboardInterrupt.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class TrainingDashboard:
         """Take in a step and, at most twice a second, draw.
 
         Args:
-            log: What the loop yielded: ``step``, ``loss``, ``metrics``; ``lr`` and ``images_per_s`` where it has them.
+            log: What the loop yielded: ``step``, ``loss``, ``metrics``; ``lr``, ``images_per_s`` if any.
             extra: Further numbers by name, such as ``{"knn": 0.61, "alignment": 0.4, "uniformity": -2.1}``.
             views: Shape (N, H, W, 3) uint8, pictures of the current views, drawn in one row.
 

@@ -1,4 +1,4 @@
-"""``embedding_map``: embeddings as colours on a leafmap map, with a panel of patches and neighbours beside it."""
+"""``embedding_map``: embeddings as colours on a leafmap map, patches and neighbours in a panel beside it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from seco_lab.viz.maps import LeafmapBackend, MapBackend
 from seco_lab.viz.raster import extent_of
 from seco_lab.viz.scene import SIMILARITY, Scene, scene_of
 
+TILE_PX = 76
 REACH_PX = 14  # how far from a point a click still means it
 POINTS, MARKS = "places", "selected"
 
@@ -158,22 +159,21 @@ def nearest_place(lonlat: np.ndarray, lon: float, lat: float, reach_km: float) -
 
 def panel_html(detail: Mapping[str, Any], season: int) -> str:
     """A place with its neighbours as HTML: pictures over the seasons, dates, cosine and distance."""
-    where = (
-        "position unknown"
-        if detail["lon"] is None
-        else f"{detail['lat']:.3f}, {detail['lon']:.3f} (lat, lon)"
-    )
+    lon, lat = detail["lon"], detail["lat"]
+    where = "position unknown" if lon is None else f"lon {lon:.3f}, lat {lat:.3f}"
     facts = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in detail["facts"])
+    weights = ["bold" if i == season else "normal" for i in range(len(detail["dates"]))]
+    box = f"display:inline-block;width:{TILE_PX}px"
     dates = "".join(
-        f"<td style='padding:0 4px 0 0;{'font-weight:bold' if i == season else ''}'>{escape(date[2:] or str(i + 1))}</td>"
-        for i, date in enumerate(detail["dates"])
+        f"<span style='{box};font-weight:{weight}'>{escape(date or str(i))}</span>"
+        for i, (date, weight) in enumerate(zip(detail["dates"], weights, strict=True), 1)
     )
     rows = "".join(_neighbour_html(rank, n) for rank, n in enumerate(detail["neighbours"], 1))
     rest = rows or "<p>No other place can be compared with this one.</p>"
     return (
         f"<div class='seco-panel' style='line-height:1.4'><b>{escape(detail['name'])}</b> {where}<br>"
-        f"{_strip_html(detail, 76)}<table style='font-size:11px'><tr>{dates}</tr></table><small>{facts}</small>"
-        f"<br><b>Most alike in this season</b>{rest}</div>"
+        f"{_strip_html(detail, TILE_PX)}<div style='font-size:11px'>{dates}</div><small>{facts}</small><br>"
+        f"<b>Most alike in this season</b>{rest}</div>"
     )
 
 
@@ -189,11 +189,12 @@ def _strip_html(place: Mapping[str, Any], tile_px: int) -> str:
         return "<div style='color:#66727b'>no pictures</div>"
     width = tile_px * len(place["dates"])
     alt = f"{escape(place['name'])} over {len(place['dates'])} seasons"
-    return f"<img src='{place['strip']}' alt='{alt}' style='display:block;width:min({width}px,100%);border-radius:4px'>"
+    gaps = f"repeating-linear-gradient(90deg,transparent 0 {tile_px - 3}px,#fff {tile_px - 3}px {tile_px}px)"
+    paint = f"background:{gaps},url({place['strip']}) 0 0/{width}px {tile_px}px"
+    return f"<div role='img' aria-label='{alt}' style='width:{width}px;height:{tile_px}px;{paint}'></div>"
 
 
 def _hint() -> str:
     return (
         "<p style='color:#55626b'>Click a place to see it through the seasons and what is most like it.</p>"
     )
-

@@ -283,6 +283,7 @@ class Explorer {
     this.tip.textContent = `${name ?? `place ${i}`} · ${at ? whereText(at[0] * 360 - 180, latitude(at[1])) : "position unknown"}`;
   }
   select(i) {
+    this.root.dataset.asked = Date.now();
     this.set("selected", i);
     this.panes.forEach((p) => p.goTo(i));
     clearTimeout(this.patience);
@@ -318,6 +319,7 @@ class Explorer {
     this.detail.classList.toggle("se-stale", !fresh);
     if (!fresh) return;
     this.detail.replaceChildren(this.selectedCard(detail), this.neighbourCards(detail));
+    this.root.dataset.answered = Date.now();
     this.refreshControls();
   }
   tile(place, season, size) {

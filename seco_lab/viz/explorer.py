@@ -1,4 +1,4 @@
-"""``EmbeddingExplorer``: a map and an embedding plane side by side in a notebook, linked, up to a million places."""
+"""``EmbeddingExplorer``: a map and an embedding plane, linked, in a notebook; up to a million places."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ import xarray as xr
 from seco_lab.viz.basemap import largest_cities, packed_land
 from seco_lab.viz.packing import pack_mercator, pack_plane
 from seco_lab.viz.scene import PCA, SIMILARITY, Scene, scene_of
+from seco_lab.viz.still import still_png
 from seco_lab.viz.webassets import explorer_module, read_asset
 
 NAMES_LIMIT = 20_000  # above this the tooltip says the number of a place instead of its name
 
 
 class EmbeddingExplorer(anywidget.AnyWidget):
-    """Embeddings on a map and in a plane; click a place to see it through the year beside what is most like it.
+    """Embeddings on a map and in a plane; a click shows a place through the year beside what is most like it.
 
-    Set ``season``, ``selected``, ``colour_by`` or ``space`` from Python, or use the mouse and keyboard: both do the
-    same. What is wrong with the data is listed in ``problems`` and under the widget; what can be shown is shown.
+    Set ``season``, ``selected``, ``colour_by`` or ``space`` from Python, or use mouse and keyboard: both do
+    the same. What is wrong with the data is listed in ``problems`` and under the widget; the rest is shown.
 
     Args:
-        embeddings: ``embedding`` (patch, season, dim) with ``lon``, ``lat``, ``time``; see ``embedding_table``.
+        embeddings: ``embedding`` (patch, season, dim), ``lon``, ``lat``, ``time``; see ``embedding_table``.
         cube: Source of the pictures; matched by ``patch``.
         columns: Name -> (P,) further values to colour by.
         plane: Positions (P, T, 2) or (P, 2) instead of the PCA of the first space, for example of UMAP.
         neighbours: How many nearest neighbours a click shows.
-        tiles: Address of online map tiles, such as ``"https://tile.example/{z}/{x}/{y}.png"``; none by default,
-            so that nothing is fetched.
+        tiles: Address of online map tiles, such as ``"https://tile.example/{z}/{x}/{y}.png"``; none by
+            default, so that nothing is fetched.
         tiles_credit: The credit that those tiles ask for.
 
     Raises:
@@ -159,11 +160,9 @@ class EmbeddingExplorer(anywidget.AnyWidget):
 
     def png(self) -> bytes:
         """The map and the plane as they stand, as a PNG picture."""
-        from seco_lab.viz.plots import explorer_figure, figure_png
-
         rgb, _ = self.scene.colours(self.colour_by, self.space, self.season, self.selected)
         plane = self.scene.plane(self.space)[:, self.season]
-        return figure_png(explorer_figure(self.scene.table.lonlat, plane, rgb))
+        return still_png(self.scene.table.lonlat, plane, rgb)
 
     def to_html(self, path: str | Path, *, title: str = "Embeddings on a map") -> Path:
         """Write the explorer as one self-contained page that needs neither Python nor a network.

@@ -179,7 +179,9 @@ def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
     rings = [[[[float(lat), float(lon)] for lon, lat in ring]] for ring in country_rings()]
     paint = {"pane": "offline", "weight": 1, "fill_opacity": 1.0}
     world.add(ipyleaflet.Rectangle(bounds=_WORLD, color="#dde7ec", fill_color="#dde7ec", name="sea", **paint))
-    world.add(ipyleaflet.Polygon(locations=rings, color="#b9b4a6", fill_color="#f4f2ec", name="land", **paint))
+    world.add(
+        ipyleaflet.Polygon(locations=rings, color="#b9b4a6", fill_color="#f4f2ec", name="land", **paint)
+    )
     return world
 
 
@@ -198,11 +200,7 @@ def zoom_for(bounds: Bounds, height_px: int) -> int:
 def _text_mark(lat: float, lon: float, text: str) -> Any:
     """A short text beside a ring."""
     import ipyleaflet
-    from html import escape
 
-    halo = "text-shadow:0 0 3px #fff,0 0 3px #fff,0 0 3px #fff"
-    label = f'<b style="font:bold 12px system-ui;{halo}">{escape(text)}</b>'
-    icon = ipyleaflet.DivIcon(
-        html=label, icon_size=[18, 16], icon_anchor=[-11, 8], bg_pos=[0, 0], class_name=""
-    )
+    label = f'<b style="font:bold 11px/14px system-ui;display:block;text-align:center">{escape(text)}</b>'
+    icon = ipyleaflet.DivIcon(html=label, icon_size=[16, 16], icon_anchor=[-10, 8])
     return ipyleaflet.Marker(location=(lat, lon), icon=icon, draggable=False)

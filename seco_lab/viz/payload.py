@@ -20,8 +20,8 @@ NO_DAY = np.iinfo(np.int32).min
 def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: int = 400) -> dict[str, Any]:
     """What ``static.js`` needs to show a scene, ready for ``json.dumps``.
 
-    Vectors are rotated to at most 256 principal axes and rounded to 8 bits: cosines differ from the exact ones by
-    about 0.005.
+    Vectors are rotated to at most 256 principal axes and rounded to 8 bits: cosines differ from the exact
+    ones by less than 0.01.
 
     Args:
         scene: Embeddings and pictures.
@@ -30,7 +30,7 @@ def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: i
         height_px: Height of map and plane.
     """
     table = scene.table
-    vectors = quantised_vectors(table.spaces[space])
+    vectors = quantised_vectors(table.spaces[space].unit())
     plane = scene.plane(space)
     tints, legends = _tints(scene, space)
     lonlat = [[None if np.isnan(v) else round(float(v), 5) for v in column] for column in table.lonlat.T]

@@ -1,4 +1,4 @@
-"""Figures for notebooks and reports: each function returns a matplotlib ``Figure`` and touches no global state."""
+"""Figures: each function returns a matplotlib ``Figure`` and touches no global state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from seco_lab.viz.basemap import country_rings
 from seco_lab.viz.thumbnails import season_pictures
 
 INK, SOFT, LAND, SEA = "#1d252b", "#5b6770", "#f4f2ec", "#dde7ec"
-MAX_PICTURED = 200_000
 
 
 def figure_png(figure: Figure, *, dpi: int = 100) -> bytes:
@@ -243,25 +242,3 @@ def _curve(axis: object, steps: np.ndarray, values: np.ndarray, name: str, smoot
     axis.set_title(name, fontsize=9, loc="left")
     axis.tick_params(labelsize=7)
     axis.spines[["right", "top"]].set_visible(False)
-
-
-def explorer_figure(lonlat: np.ndarray, plane: np.ndarray, rgb: np.ndarray) -> Figure:
-    """Map and embedding plane side by side, as the explorer shows them.
-
-    Args:
-        lonlat: Shape (P, 2), degrees; NaN where unknown.
-        plane: Shape (P, 2) in the unit square, y downward.
-        rgb: Shape (P, 3), uint8.
-    """
-    keep = slice(None, None, max(1, len(lonlat) // MAX_PICTURED))
-    lonlat, plane, tint = lonlat[keep], plane[keep], rgb[keep] / 255
-    figure = _figure(10.2, 3.5)
-    left, right = figure.subplots(1, 2, width_ratios=[2, 1])
-    draw_land(left)
-    size = float(np.clip(3000 / max(len(lonlat), 1), 0.3, 22))
-    left.scatter(lonlat[:, 0], lonlat[:, 1], c=tint, s=size, linewidths=0, zorder=3)
-    _frame(left, lonlat[:, 0], lonlat[:, 1], True)
-    right.scatter(plane[:, 0], 1 - plane[:, 1], c=tint, s=size, linewidths=0)
-    right.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    right.spines[:].set_color("#d8dde1")
-    return figure

@@ -52,13 +52,13 @@ def point_raster(
     at, tint = at[inside].astype(np.int64), rgb[inside]
     picture = np.zeros((height, width, 4), np.uint8)
     if radius > 2:
-        _stamp(picture, at, np.broadcast_to(np.uint8(RIM), tint.shape), disc_offsets(radius + 1))
-    _stamp(picture, at, tint, disc_offsets(radius))
+        stamp(picture, at, np.broadcast_to(np.uint8(RIM), tint.shape), disc_offsets(radius + 1))
+    stamp(picture, at, tint, disc_offsets(radius))
     return picture
 
 
-def _stamp(picture: np.ndarray, at: np.ndarray, rgb: np.ndarray, offsets: list[tuple[int, int]]) -> None:
-    """Write the colour of each point at each offset around it."""
+def stamp(picture: np.ndarray, at: np.ndarray, rgb: np.ndarray, offsets: list[tuple[int, int]]) -> None:
+    """Write colours (P, 3) at pixels (P, 2) and at each offset around them into an RGBA picture."""
     height, width = picture.shape[:2]
     for dx, dy in offsets:
         x, y = at[:, 0] + dx, at[:, 1] + dy

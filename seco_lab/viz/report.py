@@ -1,4 +1,4 @@
-"""``report.html``: one self-contained page with the numbers, the curves and the linked map, without Python."""
+"""``report.html``: one self-contained page with numbers, curves and the linked map, without Python."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from seco_lab.viz.scene import Scene, scene_of
 from seco_lab.viz.webassets import explorer_module, read_asset
 
 MAP_HELP = (
-    "Left, where the places are; right, where the encoder puts them. Drag to move, turn the wheel to zoom, click a "
-    "place in either. The slider leads through the seasons. Keyboard: arrows, plus and minus, Enter, comma and "
-    "full stop."
+    "Left, where the places are; right, where the encoder puts them. Drag to move, turn the wheel to zoom, "
+    "click a place in either. The slider leads through the seasons. Keyboard: arrows, plus and minus, Enter, "
+    "comma and full stop."
 )
 
 
@@ -43,7 +43,7 @@ def write_report(
         cube: Source of the pictures.
         results: Scores, best with untrained and floor beside the trained ones.
         curves: Columns of the metrics table (``read_metrics``), with ``step``.
-        meta: Facts by name for the last section; ``title``, ``subtitle`` and ``credits`` have their own places.
+        meta: Facts by name for the last section; ``title``, ``subtitle``, ``credits`` have their own places.
         plan: lon and lat in degrees of the places as drawn; those of the embeddings by default.
         columns: Name -> (P,) further values to colour by.
         neighbours: How many nearest neighbours a click shows.
@@ -111,8 +111,8 @@ def _results_section(results: Sequence[Score]) -> str:
         return ""
     tiles = "".join(_headline(score, results) for score in results if score.role == "trained")
     text = (
-        "Shares of test images classified correctly from frozen embeddings. A number means something only above "
-        "the same network untrained and above floors that need no network. Bars: 95 % intervals."
+        "Shares of test images classified correctly from frozen embeddings. A number means something only "
+        "above the same network untrained and above floors that need no network. Bars: 95 % intervals."
     )
     chart = f'<div class="scores">{score_chart(results)}</div>'
     return _section("What the encoder has learned", text, f'<div class="numbers">{tiles}</div>{chart}')

@@ -39,6 +39,7 @@ class Scene:
         self._cube, problem = _with_pictures(cube)
         self.problems: tuple[str, ...] = (*table.problems, *problem)
         self._planes: dict[str, np.ndarray] = {}
+        self._components: dict[str, np.ndarray] = {}
         self._pca: dict[str, np.ndarray] = {}
         self._strips: dict[int, str] = {}
 
@@ -71,10 +72,14 @@ class Scene:
         All seasons share one projection, so that a place's path through the year has a meaning.
         """
         if space not in self._planes:
-            rows = self.table.spaces[space]
-            flat = colours.project_rows(rows.reshape(-1, rows.shape[-1]), 2)
-            self._planes[space] = fit_square(flat.reshape(*rows.shape[:2], 2))
+            self._planes[space] = fit_square(self._components_of(space)[..., :2])
         return self._planes[space]
+
+    def _components_of(self, space: str) -> np.ndarray:
+        """The first three principal components (P, T, 3): two make the plane, all three the colours."""
+        if space not in self._components:
+            self._components[space] = self.table.spaces[space].components(3)
+        return self._components[space]
 
     def colours(
         self, by: str, space: str, season: int, selected: int = -1
@@ -95,7 +100,7 @@ class Scene:
         if by == SIMILARITY:
             return self._similarity_colours(space, season, selected)
         if by == SPREAD:
-            return colours.scale_colours(season_spread(self.table.spaces[space]))
+            return colours.scale_colours(season_spread(self.table.spaces[space].unit()))
         if by not in self.table.columns:
             raise LookupError(f"cannot colour by {by!r}; known are {', '.join(self.colour_options)}")
         return colours.colours_of(self.table.columns[by])
@@ -103,9 +108,9 @@ class Scene:
     def _pca_colours(self, space: str) -> np.ndarray:
         """PCA colours (P, T, 3) uint8, one projection for all seasons."""
         if space not in self._pca:
-            rows = self.table.spaces[space]
-            flat = colours.pca_rgb(rows.reshape(-1, rows.shape[-1]))
-            self._pca[space] = flat.reshape(*rows.shape[:2], 3)
+            parts = self._components_of(space)
+            rgb = colours.unit_to_rgb(colours.stretch(parts.reshape(-1, 3)))
+            self._pca[space] = rgb.reshape(parts.shape)
         return self._pca[space]
 
     def _similarity_colours(
@@ -119,8 +124,7 @@ class Scene:
 
     def similarities(self, space: str, season: int, index: int) -> np.ndarray:
         """Cosine (P,) float32 of every place to one place, both in the same season; NaN where undefined."""
-        rows = self.table.spaces[space][:, season]
-        return rows @ rows[index]
+        return self.table.spaces[space].cosines(season, index)
 
     def neighbours(self, space: str, season: int, index: int, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``k`` places with the highest cosine to one place, best first, and these cosines.
@@ -203,14 +207,14 @@ def _with_pictures(cube: xr.Dataset | None) -> tuple[xr.Dataset | None, tuple[st
 
 def fit_square(plane: np.ndarray) -> np.ndarray:
     """Positions (..., 2) shifted and scaled into [0.02, 0.98], both axes alike, y turned downward."""
-    flat = plane.reshape(-1, 2)
-    good = np.isfinite(flat).all(1)
-    if not good.any():
+    axes = [plane[..., 0].ravel(), plane[..., 1].ravel()]
+    if not any(np.isfinite(axis).any() for axis in axes):
         return np.full(plane.shape, np.nan, np.float32)
-    low, high = flat[good].min(0), flat[good].max(0)
-    span = max(float((high - low).max()), 1e-9)
-    unit = (plane - (low + high) / 2) / span * 0.96
-    return (unit * np.array([1, -1], np.float32) + 0.5).astype(np.float32)
+    limits = [(np.nanmin(axis), np.nanmax(axis)) for axis in axes]
+    span = max(max(high - low for low, high in limits), 1e-9) / 0.96
+    placed = [(axis - (low + high) / 2) / span for axis, (low, high) in zip(axes, limits, strict=True)]
+    unit = np.stack([0.5 + placed[0], 0.5 - placed[1]], axis=-1)
+    return unit.reshape(plane.shape).astype(np.float32)
 
 
 def season_spread(rows: np.ndarray) -> np.ndarray:

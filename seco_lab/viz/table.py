@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from seco_lab.viz.vectors import UnitVectors
+
 NAMES_SHOWN = 3
 
 
@@ -19,7 +21,7 @@ class EmbeddingTable:
         names: Patch ids (P,), strings.
         lonlat: Shape (P, 2), degrees; NaN where unknown.
         times: Shape (P, T), datetime64; NaT where unknown.
-        spaces: Name of an embedding space -> (P, T, D) float32, unit length; NaN where unusable.
+        spaces: Name of an embedding space -> its directions, (P, T, D).
         columns: Name -> (P,) values to colour by.
         cube_rows: Row of each place in the cube (P,), -1 where the cube has none.
         problems: One sentence per thing that is wrong or missing; shown under the widget.
@@ -28,7 +30,7 @@ class EmbeddingTable:
     names: np.ndarray
     lonlat: np.ndarray
     times: np.ndarray
-    spaces: Mapping[str, np.ndarray]
+    spaces: Mapping[str, UnitVectors]
     columns: Mapping[str, np.ndarray]
     cube_rows: np.ndarray
     problems: tuple[str, ...] = field(default=())
@@ -54,8 +56,8 @@ def embedding_table(
     """An ``EmbeddingTable`` out of a dataset of embeddings.
 
     Args:
-        embeddings: ``embedding`` with dims (patch, season, dim) or (patch, dim); further variables of such shape
-            become further spaces (sub-spaces, other models); variables with dim (patch,) become columns.
+        embeddings: ``embedding`` with dims (patch, season, dim) or (patch, dim); further variables of such
+            shape become further spaces (sub-spaces, other models), those with dim (patch,) columns.
         cube: Where the pictures come from, matched by ``patch``; may lack some or all patches.
         columns: Name -> (P,) further values to colour by.
 
@@ -66,7 +68,8 @@ def embedding_table(
     raw = {str(name): _with_season(value) for name, value in dataset.data_vars.items() if _is_space(value)}
     if not raw:
         raise ValueError(
-            f"embeddings need a variable with dims (patch, season, dim), got {_shapes(dataset) or 'no variables'}"
+            "embeddings need a variable with dims (patch, season, dim), "
+            f"got {_shapes(dataset) or 'no variables'}"
         )
     first = next(iter(raw.values()))
     if not first.sizes["patch"]:
@@ -109,20 +112,16 @@ def _names(dataset: xr.Dataset, count: int) -> np.ndarray:
     )
 
 
-def _unit_spaces(raw: Mapping[str, xr.DataArray]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Spaces scaled to unit length and what is wrong with them."""
+def _unit_spaces(raw: Mapping[str, xr.DataArray]) -> tuple[dict[str, UnitVectors], list[str]]:
+    """Spaces as directions and what is wrong with them."""
     spaces, problems = {}, []
     for name, value in raw.items():
-        rows = np.array(value.to_numpy(), dtype=np.float32)
-        length = np.sqrt(np.einsum("ptd,ptd->pt", rows, rows))
-        usable = np.isfinite(length) & (length > 0)
-        rows /= np.where(usable, length, np.nan)[..., None]
-        spaces[name] = rows
-        lost = int((~usable.any(1)).sum())
+        spaces[name] = UnitVectors.of(value.to_numpy())
+        lost = int((~spaces[name].usable.any(1)).sum())
         if lost:
             problems.append(
-                f"{lost} of {len(rows)} places have no usable vector in {name!r} (NaN or zero): they are grey "
-                "and nobody's neighbour"
+                f"{lost} of {value.shape[0]} places have no usable vector in {name!r} (NaN or zero): they "
+                "are grey and nobody's neighbour"
             )
     return spaces, problems
 

@@ -1,4 +1,4 @@
-"""The package's JavaScript and styles as text: one module each, no build step, nothing fetched at run time."""
+"""The package's JavaScript and styles as text: no build step, nothing fetched at run time."""
 
 from __future__ import annotations
 

@@ -28,6 +28,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Software WebGL: the one switch that works with every headless Chromium and needs no graphics card.
 CHROMIUM_ARGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 PATIENCE_MS = 90_000
+OUTPUTS = """() => [...document.querySelectorAll('.jp-OutputArea-output')]
+  .map(output => output.textContent).join('\\n')"""
+ANY_STARTED = r"""() => [...document.querySelectorAll('.jp-InputPrompt')]
+  .some(prompt => /\[[*\d]+\]/.test(prompt.textContent))"""
 
 
 @contextmanager
@@ -74,11 +78,8 @@ class Lab:
     def run_all(self, page) -> None:
         """Start all cells; the first attempts are lost while the kernel is not yet connected."""
         command = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
-        started = (
-            "() => [...document.querySelectorAll('.jp-InputPrompt')].some(p => /\\[[*\\d]+\\]/.test(p.textContent))"
-        )
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while not page.evaluate(started):
+        while not page.evaluate(ANY_STARTED):
             if time.monotonic() > deadline:
                 raise TimeoutError("the kernel did not start to run the notebook")
             page.evaluate(command + " && undefined")
@@ -86,9 +87,8 @@ class Lab:
 
     def wait_for_text(self, page, text: str) -> None:
         """Wait until a cell has printed a text; an error in a cell ends the waiting."""
-        output = "() => [...document.querySelectorAll('.jp-OutputArea-output')].map(o => o.textContent).join('\\n')"
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while text not in (seen := page.evaluate(output)):
+        while text not in (seen := page.evaluate(OUTPUTS)):
             if "Traceback" in seen or time.monotonic() > deadline:
                 raise AssertionError(f"waited for {text!r}, the notebook says: {seen[-3000:]}")
             page.wait_for_timeout(200)
@@ -149,7 +149,13 @@ def command_line(port: int, work: Path, settings: Path) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR")
+    names = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+    )
     own = {name: str(home / name.lower()) for name in (*names, "JUPYTERLAB_WORKSPACES_DIR")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     code = f"{REPOSITORY}{os.pathsep}{Path(__file__).parent}"

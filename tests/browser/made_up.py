@@ -23,7 +23,9 @@ def made_up(places: int = 120, seasons: int = 4, dims: int = 16, size_px: int = 
         },
         coords,
     )
-    colour = np.array([[350, 600, 300], [1500, 1300, 700], [150, 350, 500], [1600, 1500, 1500], [2200, 1800, 1400]])
+    colour = np.array(
+        [[350, 600, 300], [1500, 1300, 700], [150, 350, 500], [1600, 1500, 1500], [2200, 1800, 1400]]
+    )
     shade = rng.uniform(0.6, 1.3, (places, seasons, 1, size_px, size_px))
     counts = (colour[kind][:, None, :, None, None] * shade).astype(np.uint16)
     cube = xr.Dataset(

@@ -1,4 +1,4 @@
-"""A real browser: the explorer and the leafmap map in JupyterLab, Stop in a running cell, the report offline."""
+"""A real browser: explorer and leafmap map in JupyterLab, Stop in a running cell, the report offline."""
 
 from pathlib import Path
 
@@ -85,12 +85,16 @@ def test_explorer_and_map_in_jupyterlab(lab, browser):
     first = page.locator(".se-card h3").first.inner_text()
 
     page.locator(".se-near").first.click()
-    page.wait_for_function("t => document.querySelector('.se-card h3').innerText !== t", arg=first, polling=200)
+    page.wait_for_function(
+        "t => document.querySelector('.se-card h3').innerText !== t", arg=first, polling=200
+    )
 
     page.locator(".se-seasons input").fill("2")
     page.wait_for_selector(".se-shot.se-now[data-season='2']")
     assert page.locator(".se-season").inner_text().startswith("3")
-    page.wait_for_function("() => document.querySelector('.se-neighbours small').innerText.includes('3')", polling=200)
+    page.wait_for_function(
+        "() => document.querySelector('.se-neighbours small').innerText.includes('3')", polling=200
+    )
     page.locator(".se-bar select").first.select_option("kind")
     page.wait_for_selector(".se-chip >> text=forest")
     click_leafmap(page)
@@ -106,13 +110,17 @@ def click_leafmap(page) -> None:
     overlay = page.wait_for_selector(".leaflet-overlay-pane img, .leaflet-image-layer", state="attached")
     spot = overlay.evaluate(FIND_POINT)
     page.mouse.click(spot["x"], spot["y"])
-    page.wait_for_selector(".seco-neighbour img", timeout=20_000)
+    page.wait_for_selector(".seco-neighbour [role=img]", timeout=20_000)
     assert page.locator(".seco-neighbour").count() == 6
     before = page.locator(".seco-panel").inner_text()
-    handle = page.locator(".widget-slider .noUi-handle, .jupyter-widgets.widget-selectionslider [role=slider]").first
+    handle = page.locator(
+        ".widget-slider .noUi-handle, .jupyter-widgets.widget-selectionslider [role=slider]"
+    ).first
     handle.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("t => document.querySelector('.seco-panel').innerText !== t", arg=before, polling=200)
+    page.wait_for_function(
+        "t => document.querySelector('.seco-panel').innerText !== t", arg=before, polling=200
+    )
 
 
 # The middle of some opaque pixels of the points' picture, in page coordinates.
@@ -127,8 +135,10 @@ FIND_POINT = """async image => {
   const map = image.closest('.leaflet-container').getBoundingClientRect();
   for (let y = 8; y < canvas.height - 8; y += 3) for (let x = 8; x < canvas.width - 8; x += 3) {
     const at = {x: r.left + x * r.width / canvas.width, y: r.top + y * r.height / canvas.height};
-    const inside = at.x > map.left + 90 && at.x < map.right - 40 && at.y > map.top + 40 && at.y < map.bottom - 60;
-    if (inside && at.y < innerHeight - 60 && [[0,0],[4,0],[-4,0],[0,4],[0,-4]].every(([a, b]) => solid(x + a, y + b))) return at;
+    const wide = at.x > map.left + 90 && at.x < map.right - 40;
+    const inside = wide && at.y > map.top + 40 && at.y < map.bottom - 60;
+    const full = [[0,0],[4,0],[-4,0],[0,4],[0,-4]].every(([a, b]) => solid(x + a, y + b));
+    if (inside && at.y < innerHeight - 60 && full) return at;
   }
   throw new Error('no point in sight');
 }"""
@@ -154,7 +164,10 @@ def report(tmp_path_factory):
         tmp_path_factory.mktemp("report") / "report.html",
         embeddings=embeddings,
         cube=cube,
-        results=[Score("linear probe", "SeCo", 0.8, 0.78, 0.82), Score("linear probe", "raw", 0.7, role="floor")],
+        results=[
+            Score("linear probe", "SeCo", 0.8, 0.78, 0.82),
+            Score("linear probe", "raw", 0.7, role="floor"),
+        ],
         curves={"step": steps, "loss": 5 / steps},
         meta={"title": "Test", "seed": 0},
     )

@@ -43,7 +43,12 @@ def test_similarity_colours_follow_the_selection(explorer):
 
 @pytest.mark.parametrize(
     ("trait", "value", "words"),
-    [("season", 3, "between 0 and 2"), ("selected", 30, "between -1 and 29"), ("colour_by", "x", "one of PCA"), ("space", "z", "one of")],
+    [
+        ("season", 3, "between 0 and 2"),
+        ("selected", 30, "between -1 and 29"),
+        ("colour_by", "x", "one of PCA"),
+        ("space", "z", "one of"),
+    ],
 )
 def test_impossible_states_are_refused_in_words(explorer, trait, value, words):
     with pytest.raises(traitlets.TraitError, match=words):

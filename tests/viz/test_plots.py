@@ -9,7 +9,10 @@ def test_importing_plots_leaves_pyplot_alone():
     import subprocess
     import sys
 
-    code = "import sys, seco_lab.viz.plots, seco_lab.viz.report; print('matplotlib.pyplot' in sys.modules, 'torch' in sys.modules, 'leafmap' in sys.modules)"
+    code = (
+        "import sys, seco_lab.viz.plots, seco_lab.viz.report, seco_lab.viz.dashboard\n"
+        "print(*(name in sys.modules for name in ('matplotlib.pyplot', 'torch', 'leafmap')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "False"]
 
@@ -56,6 +59,18 @@ def test_wrong_input_is_named():
         plots.training_curves({"step": [1], "loss": [1]}, panels=["top5"])
 
 
-def test_empty_coordinates_still_give_a_map():
-    figure = plots.explorer_figure(np.full((4, 2), np.nan), np.full((4, 2), np.nan), np.zeros((4, 3), np.uint8))
-    assert plots.figure_png(figure, dpi=30)
+def test_the_still_picture_shows_points_and_survives_missing_ones():
+    import io
+
+    from PIL import Image
+
+    from seco_lab.viz.still import still_png
+
+    lonlat = np.array([[0.0, 0.0], [np.nan, 1.0]])
+    plane = np.array([[0.5, 0.5], [np.nan, np.nan]])
+    colour = np.array([[200, 10, 10]] * 2, np.uint8)
+    picture = np.asarray(Image.open(io.BytesIO(still_png(lonlat, plane, colour))))
+    red = (picture == (200, 10, 10)).all(-1)
+    assert red[:, :640].any()
+    assert red[:, 652:].any()
+    assert (picture[..., 0] != picture[0, 0, 0]).any()

@@ -17,7 +17,11 @@ def test_mercator_of_known_places_and_back():
 
 def test_points_land_on_their_pixels():
     picture = point_raster(
-        np.array([[0.5, -0.5], [90.5, -0.5]]), np.uint8([[255, 0, 0], [0, 255, 0]]), WORLD, pixels_per_unit=256, radius_px=0
+        np.array([[0.5, -0.5], [90.5, -0.5]]),
+        np.uint8([[255, 0, 0], [0, 255, 0]]),
+        WORLD,
+        pixels_per_unit=256,
+        radius_px=0,
     )
     assert picture.shape == (256, 256, 4)
     assert picture[128, 128].tolist() == [255, 0, 0, 255]
@@ -32,7 +36,9 @@ def test_points_outside_or_unknown_are_left_out():
 
 
 def test_a_point_on_the_edge_is_cut_not_wrapped():
-    picture = point_raster(np.array([[0.0, 0.0]]), np.full((1, 3), 9, np.uint8), (0, -10, 20, 10), pixels_per_unit=2000)
+    picture = point_raster(
+        np.array([[0.0, 0.0]]), np.full((1, 3), 9, np.uint8), (0, -10, 20, 10), pixels_per_unit=2000
+    )
     assert picture[:, 0, 3].any()
     assert not picture[:, -8:, 3].any()
 

@@ -22,7 +22,12 @@ def page(tmp_path):
     curves = {"step": [1, 2, 3], "loss": [3.0, 2.5, 2.0], "top1_z0": [0.1, 0.2, np.nan]}
     meta = {"title": "A <report>", "seed": 7, "credits": "Copernicus"}
     path = write_report(
-        tmp_path / "out" / "report.html", embeddings=data, cube=cube_of(data), results=SCORES, curves=curves, meta=meta
+        tmp_path / "out" / "report.html",
+        embeddings=data,
+        cube=cube_of(data),
+        results=SCORES,
+        curves=curves,
+        meta=meta,
     )
     return path.read_text()
 
@@ -87,7 +92,10 @@ def test_score_chart_says_all_numbers_in_words():
     assert chart.count("<path") == 1
 
 
-@pytest.mark.parametrize(("more", "words"), [({"value": 82.3}, "between 0 and 1"), ({"value": 0.8, "role": "best"}, "role must be")])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({"value": 82.3}, "between 0 and 1"), ({"value": 0.8, "role": "best"}, "role must be")],
+)
 def test_impossible_scores_are_refused(more, words):
     with pytest.raises(ValueError, match=words):
         Score("linear probe", "SeCo", **more)

@@ -13,7 +13,12 @@ def embeddings(places=30, seasons=3, dims=8, seed=0):
     rng = np.random.default_rng(seed)
     days = np.datetime64("2020-01-10", "ns") + (np.arange(seasons) * 91 * 86_400_000_000_000).astype("m8[ns]")
     return xr.Dataset(
-        {"embedding": (("patch", "season", "dim"), rng.normal(size=(places, seasons, dims)).astype(np.float32))},
+        {
+            "embedding": (
+                ("patch", "season", "dim"),
+                rng.normal(size=(places, seasons, dims)).astype(np.float32),
+            )
+        },
         {
             "patch": [f"p{i}" for i in range(places)],
             "lon": ("patch", rng.uniform(-170, 170, places)),

@@ -11,7 +11,9 @@ from seco_lab.viz import thumbnails
 
 def cube(counts, bands=("B04", "B03", "B02"), unit="dn", sensor="sentinel2-l2a"):
     dims = ("patch", "season", "band", "y", "x")
-    return xr.Dataset({"reflectance": (dims, counts)}, {"band": list(bands)}, {"unit": unit, "sensor": sensor})
+    return xr.Dataset(
+        {"reflectance": (dims, counts)}, {"band": list(bands)}, {"unit": unit, "sensor": sensor}
+    )
 
 
 def decoded(uri):
@@ -33,7 +35,9 @@ def test_pictures_of_8_bits_pass_unchanged():
 
 def test_eight_bit_reflectance_is_stretched_like_its_reflectance():
     counts = np.full((3, 2, 2), 51)  # reflectance 0.2
-    assert (thumbnails.to_picture(counts, "seco_8bit") == thumbnails.to_picture(counts * 0 + 2000, "dn")).all()
+    assert (
+        thumbnails.to_picture(counts, "seco_8bit") == thumbnails.to_picture(counts * 0 + 2000, "dn")
+    ).all()
 
 
 def test_no_data_is_grey_and_white_is_white():

@@ -1,0 +1,52 @@
+"""The explorer as a still picture, drawn in milliseconds, for readers without a kernel."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from seco_lab.viz.basemap import country_rings, to_mercator
+from seco_lab.viz.raster import disc_offsets, radius_for, stamp
+
+HEIGHT_PX, MAP_PX, PLANE_PX, GAP_PX = 400, 640, 400, 12
+WORLD = ((-180.0, 180.0), (76.0, -58.0))  # lon, lat of the map's corners
+SEA, LAND, BORDER, PAPER = "#dde7ec", "#f4f2ec", "#c9c4b6", "#fbfbfa"
+
+
+def still_png(lonlat: np.ndarray, plane: np.ndarray, rgb: np.ndarray) -> bytes:
+    """Map and embedding plane side by side as a PNG.
+
+    Args:
+        lonlat: Shape (P, 2), degrees; NaN is left out.
+        plane: Shape (P, 2) in the unit square, y downward; NaN is left out.
+        rgb: Shape (P, 3), uint8.
+    """
+    whole = Image.new("RGB", (MAP_PX + GAP_PX + PLANE_PX, HEIGHT_PX), "white")
+    picture = Image.new("RGB", (MAP_PX, HEIGHT_PX), SEA)
+    world = ImageDraw.Draw(picture)
+    for ring in country_rings():
+        world.polygon([tuple(at) for at in _map_pixels(ring)], fill=LAND, outline=BORDER)
+    whole.paste(_with_points(picture, _map_pixels(lonlat), rgb), (0, 0))
+    square = Image.new("RGB", (PLANE_PX, HEIGHT_PX), PAPER)
+    whole.paste(_with_points(square, plane * PLANE_PX, rgb), (MAP_PX + GAP_PX, 0))
+    buffer = io.BytesIO()
+    whole.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _map_pixels(lonlat: np.ndarray) -> np.ndarray:
+    """Degrees (N, 2) as pixels (N, 2) of the map."""
+    (x0, y0), (x1, y1) = to_mercator(*map(np.array, WORLD))
+    return (to_mercator(lonlat[:, 0], lonlat[:, 1]) - (x0, y0)) / (x1 - x0, y1 - y0) * (MAP_PX, HEIGHT_PX)
+
+
+def _with_points(paper: Image.Image, at: np.ndarray, rgb: np.ndarray) -> Image.Image:
+    """The paper with a disc at each finite position."""
+    good = np.isfinite(at).all(1)
+    layer = np.zeros((paper.height, paper.width, 4), np.uint8)
+    radius = max(0, radius_for(len(at)) - 2)
+    stamp(layer, at[good].astype(np.int64), rgb[good], disc_offsets(radius))
+    points = Image.fromarray(layer)
+    return Image.composite(points.convert("RGB"), paper, points.getchannel("A"))
