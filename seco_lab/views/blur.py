@@ -72,4 +72,4 @@ def gaussian_blur(images: Tensor, sigma: Tensor, source: Tensor | None = None) -
         Shape (n, C, H, W), float32.
     """
     rows, columns = (blur_taps(sigma.cpu(), size).to(images.device) for size in images.shape[-2:])
-    return resample(images.contiguous(), rows, columns, source)
+    return resample(images, rows, columns, source)

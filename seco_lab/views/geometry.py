@@ -109,4 +109,4 @@ def resized_crop(images: Tensor, boxes: Boxes, size_px: int, flip: Tensor | None
     height_px, width_px = images.shape[-2:]
     flip = torch.zeros(len(boxes), dtype=torch.bool) if flip is None else flip.cpu()
     rows, columns = crop_taps(boxes, flip, height_px, width_px, size_px)
-    return resample(images.contiguous(), rows.to(images.device), columns.to(images.device))
+    return resample(images, rows.to(images.device), columns.to(images.device))

@@ -40,4 +40,4 @@ def draw_seasons(
     if not with_replacement:
         return chance.masked_fill(~usable, 2.0).argsort(1)[:, :wanted]
     place = (chance * have[:, None]).long().minimum(have[:, None] - 1)
-    return usable.to(torch.uint8).argsort(1, descending=True, stable=True).gather(1, place)
+    return usable.to(torch.uint8).argsort(dim=1, descending=True, stable=True).gather(1, place)
