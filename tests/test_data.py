@@ -180,8 +180,11 @@ def test_the_thread_ends_with_the_batches(stored):
     (thread,) = batches._feed._pool._threads
     assert thread.is_alive()
     del batches
-    gc.collect()
-    thread.join(5)
+    for _ in range(50):
+        gc.collect()  # more than once: the thread may be reading at first
+        thread.join(0.1)
+        if not thread.is_alive():
+            break
     assert not thread.is_alive()
 
 
