@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -44,11 +45,17 @@ def _plain(method: type) -> Callable[[Encoder, xr.Dataset, int, float, float, in
 def _geo(
     encoder: Encoder, cube: xr.Dataset, queue: int, momentum: float, temperature: float, seed: int
 ) -> Method:
-    lon, lat = cube["lon"].values, cube["lat"].values
-    clusters = torch.from_numpy(
-        cluster_places(lon, lat, min(GEO_CLUSTERS, max(2, len(lon) // 10)), seed=seed)
+    lonlat = np.stack([cube["lon"].values, cube["lat"].values], axis=1)
+    count = min(GEO_CLUSTERS, max(2, len(lonlat) // 10))
+    labels = cluster_places(lonlat, count, seed=seed).labels
+    return GASSL(
+        encoder,
+        torch.from_numpy(labels),
+        queue_size=queue,
+        momentum=momentum,
+        temperature=temperature,
+        seed=seed,
     )
-    return GASSL(encoder, clusters, queue_size=queue, momentum=momentum, temperature=temperature, seed=seed)
 
 
 METHODS: dict[str, Recipe] = {

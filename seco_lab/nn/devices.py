@@ -14,13 +14,20 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     """The device asked for; ``"auto"`` takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ValueError: CUDA or MPS asked for by name, but not at hand.
+        ValueError: Unknown device, or CUDA or MPS asked for by name, but not at hand.
     """
     if str(device) != "auto":
-        return _checked(torch.device(device))
+        return _checked(_parsed(device))
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _parsed(device: str | torch.device) -> torch.device:
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {str(device)!r}; known are auto, cpu, cuda and mps") from error
 
 
 def _checked(device: torch.device) -> torch.device:

@@ -1,0 +1,173 @@
+"""The command line: what it makes, what it says, and how it ends."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seco_lab.cli import main
+from seco_lab.places import AroundCities, plan_places
+from seco_lab.seasons import random_phase
+from seco_lab.sources.simulated import SimulatedSource
+from seco_lab.store import open_cube, save_cube
+
+# Four pictures are too few for their mean and spread to say anything.
+pytestmark = pytest.mark.filterwarnings("ignore::seco_lab.train.guards.InputMismatchWarning")
+TINY = ["--encoder", "resnet18-narrow", "--batch", "4", "--size-px", "32", "--queue", "8"]
+
+
+@pytest.fixture(scope="module")
+def cube_path(tmp_path_factory):
+    plan = plan_places(12, AroundCities(), seed=3)
+    dates = random_phase(plan.place_list(), seasons=3)
+    cube = SimulatedSource().labelled(plan.place_list(), dates, size_px=40, bands="rgb")
+    path = tmp_path_factory.mktemp("cli") / "cube.zarr"
+    save_cube(cube.drop_vars(["labels", "mask", "boxes"], errors="ignore"), path)
+    return path
+
+
+def seco(cube, steps) -> list[str]:
+    return ["pretrain", str(cube), "--method", "seco", "--steps", str(steps), *TINY]
+
+
+@pytest.fixture(scope="module")
+def run_path(cube_path):
+    out = cube_path.parent / "run"
+    assert main([*seco(cube_path, 3), "--out", str(out)]) == 0
+    return out
+
+
+def told(capsys) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_plan_and_gather(tmp_path, capsys):
+    plan, cube = tmp_path / "p.parquet", tmp_path / "c.zarr"
+    assert main(["plan", "--places", "3", "--out", str(plan), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["places"] == 3
+    options = ["--size-px", "24", "--bands", "B02,B08", "--seasons", "2", "--out", str(cube), "--json"]
+    assert main(["gather", str(plan), "--source", "simulated", *options]) == 0
+    found = open_cube(cube)
+    assert dict(found.sizes) | {"patch": 3, "season": 2, "band": 2, "y": 24, "x": 24} == dict(found.sizes)
+    capsys.readouterr()
+    assert main(["gather", str(plan), "--source", "simulated", *options]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["gathered"] == 0
+
+
+def test_folder_becomes_a_cube(cube_path, tmp_path):
+    assert main(["gather", "-", "--source", str(cube_path), "--out", str(tmp_path / "copy.zarr")]) == 0
+    assert open_cube(tmp_path / "copy.zarr").reflectance.identical(open_cube(cube_path).reflectance)
+
+
+@pytest.mark.parametrize("method", ["moco", "moco-tp", "geo", "geo-tp"])
+def test_pretrain_every_method(method, cube_path, tmp_path, capsys):
+    args = [*seco(cube_path, 1), "--method", method, "--out", str(tmp_path / "r")]
+    assert main([*args, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["steps"] == 1
+    assert np.isfinite(result["loss"])
+
+
+def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, capsys):
+    args = ["pretrain", str(cube_path), "--minutes", "0.005", *TINY, "--out", str(tmp_path / "r")]
+    assert main([*args, "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out.splitlines()[-1])["steps"]
+    assert main([*args, "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == steps
+
+
+def test_embed_explore_probe_weights(cube_path, run_path, tmp_path, capsys):
+    table, page = tmp_path / "e.parquet", tmp_path / "map.html"
+    assert main(["embed", str(cube_path), "--weights", str(run_path), "--out", str(table)]) == 0
+    assert main(["explore", str(table), "--cube", str(cube_path), "--out", str(page)]) == 0
+    assert "http://" not in page.read_text().replace("http://www.w3.org", "")
+    out = tmp_path / "encoder.safetensors"
+    assert main(["weights", "export", str(run_path), str(out)]) == 0
+    assert out.stat().st_size > 1000
+    capsys.readouterr()
+    assert main(["weights", "inspect", str(run_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["input"]["bands"] == ["B04", "B03", "B02"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--bands", "B02,B99"], "B99"),
+        (["--batch", "64"], "64"),
+        (["--queue", "7"], "queue size 7"),
+        (["--method", "simclr"], "known are moco"),
+        (["--encoder", "vit"], "resnet18"),
+        (["--schedule", "linear"], "cosine"),
+        (["--split", "train"], "no splits"),
+        (["--device", "tpu"], "tpu"),
+    ],
+)
+def test_bad_input_is_one_sentence(change, words, cube_path, tmp_path, capsys):
+    args = seco(cube_path, 1)
+    assert main([*args, *change, "--out", str(tmp_path / "r")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error.splitlines()[-1]
+    assert "Traceback" not in error
+    assert not (tmp_path / "r").exists()
+
+
+def test_one_season_is_too_few_for_seco(tmp_path, cube_path, capsys):
+    one = tmp_path / "one.zarr"
+    save_cube(open_cube(cube_path).isel(season=slice(0, 1)).compute(), one)
+    assert main([*seco(one, 1), "--out", str(tmp_path / "r")]) == 2
+    assert "season" in told(capsys)
+
+
+def test_a_run_is_not_overwritten(run_path, cube_path, capsys):
+    args = [*seco(cube_path, 3), "--out", str(run_path)]
+    assert main(args) == 2
+    assert "already holds a run" in told(capsys)
+
+
+def test_another_configuration_is_refused(run_path, cube_path, capsys):
+    args = [*seco(cube_path, 3), "--out", str(run_path)]
+    assert main([*args, "--lr", "0.5", "--resume"]) == 2
+    assert "config.lr" in told(capsys)
+
+
+def test_truncated_checkpoint(run_path, cube_path, tmp_path, capsys):
+    broken = tmp_path / "broken.pt"
+    data = (run_path / "checkpoint.pt").read_bytes()
+    broken.write_bytes(data[: len(data) // 2])
+    out = tmp_path / "e.parquet"
+    assert main(["embed", str(cube_path), "--weights", str(broken), "--out", str(out)]) == 2
+    assert "truncated" in told(capsys)
+    assert not out.exists()
+
+
+def test_missing_files_and_unknown_folders(tmp_path, capsys):
+    assert main(["pretrain", str(tmp_path / "no.zarr"), "--out", str(tmp_path / "r")]) == 2
+    assert "no.zarr" in told(capsys)
+    (tmp_path / "empty").mkdir()
+    assert main(["pretrain", str(tmp_path / "empty"), "--out", str(tmp_path / "r")]) == 2
+    assert "empty" in told(capsys)
+
+
+def test_unknown_option_and_missing_argument(capsys):
+    for argv in (["pretrain", "x", "--out", "y", "--stepz", "3"], ["plan"], ["fly"]):
+        with pytest.raises(SystemExit) as end:
+            main(argv)
+        assert end.value.code == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_failed_work_is_not_bad_input(monkeypatch, cube_path, capsys):
+    def fail(args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
+    assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
+    assert "no space left" in told(capsys)
+
+
+@pytest.mark.parametrize("command", "demo plan gather pretrain embed probe explore weights".split())
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"seco-lab {command}" in capsys.readouterr().out.split("example:")[1]
