@@ -180,11 +180,11 @@ CONTESTANTS: dict[str, Callable[[], Step]] = {
 }
 
 
-def contestant(name: str, pipe: object) -> None:
+def contestant(build: Callable[[], Step], pipe: object) -> None:
     """Child process: build, warm up, then time as many steps as asked."""
     torch.set_num_threads(THREADS)
     try:
-        step = CONTESTANTS[name]()
+        step = build()
         for _ in range(4):
             step()
     except ImportError as error:
@@ -198,12 +198,14 @@ def contestant(name: str, pipe: object) -> None:
         pipe.send((time.perf_counter() - start) / count)
 
 
-def measure(rounds: int, steps: int) -> tuple[dict[str, list[float]], dict[str, str]]:
+def measure(
+    contestants: dict[str, Callable[[], Step]], rounds: int, steps: int
+) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Seconds a step of each contestant by round, and why some are missing."""
     context, pipes, missing = multiprocessing.get_context("spawn"), {}, {}
-    for name in CONTESTANTS:
+    for name, build in contestants.items():
         ours, theirs = context.Pipe()
-        context.Process(target=contestant, args=(name, theirs), daemon=True).start()
+        context.Process(target=contestant, args=(build, theirs), daemon=True).start()
         if (problem := ours.recv()) is None:
             pipes[name] = ours
         else:
@@ -218,25 +220,31 @@ def measure(rounds: int, steps: int) -> tuple[dict[str, list[float]], dict[str, 
     return seconds, missing
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def options_of(description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--json", help="file for the result")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=3, help="steps of each contestant a round")
-    options = parser.parse_args()
-    seconds, missing = measure(options.rounds, options.steps)
+    return parser.parse_args()
+
+
+def rows_of(seconds: dict[str, list[float]]) -> list[dict[str, object]]:
+    """One row a contestant, printed as well."""
+    rows = []
+    for name, times in seconds.items():
+        rows.append({"step": name, "samples/s": BATCH / median(times), "ms": 1000 * median(times)})
+        print(f"{name:32} {rows[-1]['samples/s']:7.1f} samples/s {rows[-1]['ms']:7.0f} ms")
+    return rows
+
+
+def main() -> None:
+    options = options_of(__doc__)
+    seconds, missing = measure(CONTESTANTS, options.rounds, options.steps)
     rival = "lightly" if "lightly" in seconds else "plain torch, lightly's way"
     ratio = median(b / a for a, b in zip(seconds["seco_lab"], seconds[rival], strict=True))
-    rows = [
-        {"step": name, "samples/s": BATCH / median(times), "ms": 1000 * median(times)}
-        for name, times in seconds.items()
-    ]
-    for row in rows:
-        print(f"{row['step']:28} {row['samples/s']:7.1f} samples/s {row['ms']:7.0f} ms")
+    rows = rows_of(seconds)
     for name, problem in missing.items():
-        print(f"{name:28} left out: {problem}")
+        print(f"{name:32} left out: {problem}")
     print(f"seco_lab against {rival}: {ratio:.2f} times (target 2.2)")
     result = {
         "name": "Training step, MoCo-v2, ResNet-18, 96 px, batch 64, 2 threads",
