@@ -179,7 +179,7 @@ def _columns(
     dataset: xr.Dataset, cube: xr.Dataset | None, rows: np.ndarray, count: int, more: Mapping
 ) -> dict[str, np.ndarray]:
     """Values to colour by: of the embeddings, of the cube (its label), and those given."""
-    skip = {"lon", "lat", "patch"}
+    skip = {"lon", "lat", "patch", "epsg", "x0", "y0"}  # where a place is, the map says better
     found = {
         str(n): v.to_numpy() for n, v in dataset.variables.items() if v.dims == ("patch",) and n not in skip
     }
