@@ -13,7 +13,8 @@ from seco_lab.downstream.splits import split_cubes
 
 def test_all_keys_and_a_protocol(tmp_path):
     found = evaluate_eurosat(
-        tiny_encoder(seed=3), CLASS_SPEC, class_cube(120, difficulty=0.1), class_cube(50, seed=1, difficulty=0.1),
+        tiny_encoder(seed=3), CLASS_SPEC,
+        class_cube(120, difficulty=0.1), class_cube(50, seed=1, difficulty=0.1),
         name="tiny", device="cpu",
         finetune_config=FinetuneConfig(1, 32), official_epochs=1, cache=tmp_path,
     )  # fmt: skip
