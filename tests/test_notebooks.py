@@ -30,6 +30,8 @@ def code_cells(path: Path) -> list[str]:
 def test_runs(path, work, monkeypatch):
     monkeypatch.setenv("SECO_LAB_FAST", "1")
     monkeypatch.setenv("SECO_LAB_WORK", str(work))
+    # Small tensors gain nothing from threads, and lose many times over on a machine that is busy otherwise.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # A kernel that reaches for the network fails at once instead of hanging.
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

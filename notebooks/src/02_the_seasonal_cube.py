@@ -39,7 +39,9 @@ HOW_MANY = 12 if FAST else 60
 # Be clear about what it is. The coordinates, the climates, the light and the calendar are those of the Earth.
 # The fields, forests, rivers and houses are **invented**: under the real Paris you will not find the real
 # Paris. The spectra and the seasons of plants have the shape that measurements show, but nobody should do
-# science on them. It is a place to learn methods. What you write here runs on real images without a change.
+# science on them. It is a place to learn methods. There are clouds as well; like anyone who orders images,
+# the source takes the nearest clear day to each date. What you write here runs on real images without a
+# change.
 
 # %%
 path = WORK / "places.parquet"
