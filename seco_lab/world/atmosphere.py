@@ -15,7 +15,7 @@ from seco_lab.world.noise import fbm, noise
 
 # What clear air adds to reflectance with the sun overhead, by wavelength as in Rayleigh scattering, and the
 # share of light that gases let through twice.
-_RAYLEIGH_490 = 0.042
+_RAYLEIGH_490 = 0.046
 _GASES = {
     "B01": 0.97, "B02": 0.97, "B03": 0.93, "B04": 0.95, "B05": 0.93, "B06": 0.94, "B07": 0.97,
     "B08": 0.93, "B8A": 0.98, "B09": 0.34, "B10": 0.01, "B11": 0.96, "B12": 0.94,
@@ -88,7 +88,7 @@ def air_path(
     """
     mass = 0.5 * (1 + 1 / np.sin(elevation))
     rayleigh = _RAYLEIGH_490 * (wavelength_nm / 490.0) ** -4.05 * mass
-    aerosol = (0.004 + 0.045 * turbid) * (wavelength_nm / 490.0) ** -1.25 * mass
+    aerosol = (0.006 + 0.050 * turbid) * (wavelength_nm / 490.0) ** -1.25 * mass
     gases = np.array([_GASES[name] for name in bands])
     through = gases * np.exp(-0.9 * (rayleigh + aerosol))
     hidden = np.array([name == "B10" for name in bands])

@@ -32,7 +32,7 @@ def rivers(frame: Frame, place: Districts) -> list[Layer]:
     """Rivers with wooded or gravelly banks; dry beds where it hardly rains; a creek here and there."""
     away = river_distance(frame)
     salt = frame.salt("river width")
-    width = 34 * np.exp(0.75 * noise(frame, 6_000, salt) + 0.12 * noise(frame, 300, salt + 1))
+    width = 46 * np.exp(0.75 * noise(frame, 6_000, salt) + 0.12 * noise(frame, 300, salt + 1))
     half = np.clip(width, 14, 190)
     if away.min() > half.max() + 60:
         return []

@@ -33,18 +33,27 @@ def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray
     """Slope of the ground to the east and to the north (rise per metre), each (size, size)."""
     salt = frame.salt("relief")
     kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32) * place.rugged**1.5
-    if kept[np.unique(place.index)].max() < 0.01:
-        flat = np.zeros((frame.size, frame.size), np.float32)
-        return flat, flat
     east, north = np.zeros((2, frame.size, frame.size), np.float32)
-    for wavelength, height in ((900, 55.0), (400, 30.0), (190, 13.0), (85, 3.5)):
+    for wavelength, height in ((900, 60.0), (400, 36.0), (190, 20.0), (85, 6.0)):
         value, dx, dy = noise_with_slope(frame, wavelength, salt + wavelength)
         # Folding the noise at zero gives valleys and crests with sharp edges, as water cuts them.
         fold = np.tanh(4 * value)
         east += height * dx * fold
         north += height * dy * fold
     strength = kept[place.index] * np.clip(place.edge_m / 60, 0.25, 1)
-    return east * strength, north * strength
+    crowns = _crowns(frame, place)
+    return east * strength + crowns[0], north * strength + crowns[1]
+
+
+def _crowns(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Slope of the canopy: crowns are bright towards the sun and dark behind."""
+    trees = (place.character == Character.FOREST).astype(np.float32) * (0.9 + 1.6 * place.draw(43))
+    trees += (place.character == Character.WILD) * 0.5 * place.draw(43)
+    height = trees[place.index]
+    if not height.any():
+        return height, height
+    _, east, north = noise_with_slope(frame, 24, frame.salt("crowns"))
+    return east * height, north * height
 
 
 def _stands(frame: Frame, word: str, wavelength: float, levels: int) -> NDArray[np.uint32]:
@@ -64,10 +73,10 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     conifer = mix < needle[place.index]
     leafy = np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF))[place.index]
     kind = np.where(conifer, int(Kind.CONIFER), leafy)
-    open_ground = fbm(frame, 300, 4, salt + 7) > (2.1 - 0.9 * place.draw(42) ** 3)[place.index]
+    open_ground = fbm(frame, 300, 4, salt + 7) > (2.4 - 1.2 * place.draw(42) ** 4)[place.index]
     kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
-    crowns = noise(frame, 26, salt + 1) + 1.3 * white(frame.column, frame.row, frame.size, salt)
-    rough = (0.05 + 0.08 * place.draw(43))[place.index]
+    crowns = noise(frame, 26, salt + 1) + 2.2 * white(frame.column, frame.row, frame.size, salt)
+    rough = (0.03 + 0.05 * place.draw(43))[place.index]
     shade = rough * crowns + 0.05 * fbm(frame, 200, 4, salt + 5, gain=0.7)
     texture = 0.7 * fbm(frame, 150, 3, salt + 3) + 0.3 * crowns
     key = hashed(3, _stands(frame, "forest", 700, 1), kind)
@@ -86,9 +95,9 @@ def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     kind = np.where(polar, int(Kind.TUNDRA), kind)
     rock = np.where(place.draw(46)[place.index] < 0.5, int(Kind.ROCK), int(Kind.SOIL))
     kind = np.where(green + 1.2 < bareness * 2.2, rock, kind).astype(np.uint8)
-    grain = noise(frame, 34, salt + 2) + 0.7 * white(frame.column, frame.row, frame.size, salt)
+    grain = noise(frame, 34, salt + 2) + 1.5 * white(frame.column, frame.row, frame.size, salt)
     texture = 0.75 * green + 0.35 * grain
-    shade = 0.06 * shrubby + 0.045 * grain
+    shade = 0.06 * shrubby + (0.03 + 0.06 * place.draw(52))[place.index] * grain
     key = hashed(5, _stands(frame, "wild", 520, 2), kind)
     bushes = Layer(edge(6 * (noise(frame, 28, salt + 4) - 1.35)) * _bushy(place), Kind.SHRUB, salt & 0xFF,
                    height_m=4.0)  # fmt: skip

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seco_lab.world.frame import MARGIN_PX, Frame
 from seco_lab.world.hashing import chance, salt_of, white
 
-BLUR = 0.18
+BLUR = 0.17
 
 
 @lru_cache(maxsize=64)
@@ -71,10 +71,10 @@ def see(
 
 
 def grain(image: NDArray[np.float32], frame: Frame, day: int, bands: tuple[str, ...]) -> None:
-    """Add the sensor's noise in place: about 8 counts, and half a percent of the signal."""
+    """Add the sensor's noise in place: about 12 counts once blurred, and half a percent of the signal."""
     for layer, name in zip(image, bands, strict=True):
         noise = white(frame.column, frame.row, frame.size, salt_of(frame.seed, day, name))
-        layer += noise * (np.float32(0.0010) + np.float32(0.006) * layer)
+        layer += noise * (np.float32(0.0020) + np.float32(0.008) * layer)
 
 
 def counts(image: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -23,6 +23,7 @@ _NUMBERS = np.array([(r.cover, r.vary, r.tone, r.texture, r.snow, *r.cuts) for r
 _SOILED = np.array([r.ground == "soil" for r in _R])
 _WET = np.array([k >= Kind.WATER_CLEAR for k in Kind])
 # Full canopies look much the same everywhere; soils, roofs and roads do not.
+_DARKER = 0.17  # pixels of real scenes are darker than pure materials: shade between plants, houses and clods
 _EVEN = np.array([r.cover > 0.8 for r in _R], np.float32)
 _ARABLE = np.array([Kind.WINTER_CEREAL, Kind.SUMMER_CROP, Kind.RAPESEED, Kind.ROOT_CROP, Kind.FALLOW])
 _FIRST_LIGHT = np.isin(np.arange(len(_R)), (Kind.WINTER_CEREAL, Kind.RAPESEED))
@@ -189,8 +190,8 @@ def _tone(scene: Scene, rows: Rows, kind: NDArray, season: _Season) -> NDArray:
     spread = _NUMBERS[kind, 2]
     yearly = draws(hashed(43, season.year, rows.key), 3)
     parcel = spread * (2.2 * (draws(rows.key, 58) - 0.5) + 0.8 * (yearly - 0.5))
-    country = 0.7 * (scene.place.draw(59)[rows.district] - 0.5) * ~_WET[kind]
-    return np.exp(parcel + country * (1.0 - 0.6 * _EVEN[kind]))
+    country = (0.7 * (scene.place.draw(59)[rows.district] - 0.5) - _DARKER) * ~_WET[kind]
+    return np.exp(parcel + country * (1.0 - 0.5 * _EVEN[kind]))
 
 
 def _snowed(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seco_lab.world.cells import cells
+from seco_lab.world.cells import Cells, cells
 from seco_lab.world.districts import Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed, uniform, white
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import fbm, noise
+from seco_lab.world.noise import fbm, noise, noise_at
 from seco_lab.world.patchwork import Layer, Patchwork, edge, stripe
 
 
@@ -66,7 +66,7 @@ def parcels(
     x, y = gx + bend, gy + 14 * noise(frame, 320, salt + 6)
     blocks = cells(x, y, frame.origin, block_m, salt)
     index, key, centre, block_edge = blocks.index, blocks.key, blocks.centre, blocks.border_m()
-    angle = (noise_angle(key, salt)).astype(np.float32)
+    angle = turned(frame, blocks)
     c, s = np.cos(angle)[index], np.sin(angle)[index]
     dx, dy = x - centre[index, 0], y - centre[index, 1]
     across, along = dx * c + dy * s, dy * c - dx * s
@@ -80,10 +80,12 @@ def parcels(
     return Parcels(hashed(salt + 9, piece, strip_key), border, along, across, block_edge)
 
 
-def noise_angle(key: NDArray, salt: int) -> NDArray[np.float32]:
-    """Direction of a block: one common direction of the country for half of them, any for the rest."""
-    common = np.float32((salt % 1000) / 1000 * np.pi)
-    return np.where(draws(key, 5) < 0.35, common, draws(key, 6) * np.float32(np.pi))
+def turned(frame: Frame, blocks: Cells) -> NDArray[np.float32]:
+    """Direction of each block: that of the country around for most, a right angle to it or any for the rest."""
+    x, y = blocks.centre[:, 0] + frame.origin[0], blocks.centre[:, 1] + frame.origin[1]
+    country = noise_at(x, y, 4_000, frame.salt("direction")) * np.float32(1.2)
+    country = country + np.float32(np.pi / 2) * (draws(blocks.key, 6) < 0.25)
+    return np.where(draws(blocks.key, 5) < 0.65, country, draws(blocks.key, 6) * np.float32(np.pi))
 
 
 def _choose(key: NDArray, stream: int, shares: dict[Kind, NDArray | float]) -> NDArray[np.uint8]:
@@ -122,8 +124,8 @@ def fields(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     }
     kind = _choose(part.key, 1, shares)
     salt = frame.salt("fields")
-    texture = 0.55 * fbm(frame, 130, 3, salt) + 0.9 * rows(part, 16, 60) + 0.15 * white(*_spot(frame), salt)
-    shade = 0.055 * fbm(frame, 210, 3, salt + 9) + 0.07 * rows(part, 18, 75)
+    texture = 0.55 * fbm(frame, 130, 3, salt) + 0.6 * rows(part, 16, 60) + 0.15 * white(*_spot(frame), salt)
+    shade = 0.055 * fbm(frame, 210, 3, salt + 9) + 0.045 * rows(part, 18, 75)
     cover = np.full(kind.shape, COVER["annual_crop"], np.uint8)
     return Patchwork(kind, part.key, texture, shade, cover), [_margins(part), _tracks(part, salt, 0.55)]
 
@@ -148,7 +150,7 @@ def pastures(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Grassland: hedged, with single trees; some parcels are mown or ploughed."""
     part = parcels(frame, "pasture", block_m=620, width_m=(110, 400), length=(0.7, 2.0))
     salt = frame.salt("pasture")
-    kind = _choose(part.key, 1, {Kind.PASTURE: 0.86, Kind.FODDER: 0.08, Kind.WINTER_CEREAL: 0.06})
+    kind = _choose(part.key, 1, {Kind.PASTURE: 0.91, Kind.FODDER: 0.06, Kind.WINTER_CEREAL: 0.03})
     texture = 0.8 * fbm(frame, 170, 4, salt) + 0.2 * white(*_spot(frame), salt) + 0.35 * rows(part, 25, 80)
     shade = 0.045 * fbm(frame, 120, 3, salt + 9)
     hedged = (draws(part.key, 16) < 0.6).astype(np.float32)

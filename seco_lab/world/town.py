@@ -13,7 +13,7 @@ from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed, white
 from seco_lab.world.landcover import COVER, Kind
 from seco_lab.world.noise import fbm, noise
-from seco_lab.world.parcels import noise_angle
+from seco_lab.world.parcels import turned
 from seco_lab.world.patchwork import Layer, Patchwork, edge, stripe
 
 
@@ -50,7 +50,7 @@ def streets(
     gx, gy = frame.grid
     quarters = cells(gx, gy, frame.origin, quarter_m, salt)
     index, quarter, centre, rim = quarters.index, quarters.key, quarters.centre, quarters.border_m()
-    angle = noise_angle(quarter, salt)
+    angle = turned(frame, quarters)
     bend = (2 + 26 * draws(quarter, 7) ** 2)[index]
     x = gx - centre[index, 0] + bend * noise(frame, 210, salt + 1)
     y = gy - centre[index, 1] + bend * noise(frame, 210, salt + 2)
