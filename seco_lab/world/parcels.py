@@ -81,7 +81,7 @@ def parcels(
 
 
 def turned(frame: Frame, blocks: Cells) -> NDArray[np.float32]:
-    """Direction of each block: that of the country around for most, a right angle to it or any for the rest."""
+    """Direction of each block: for most that of the country around, with or without a right angle."""
     x, y = blocks.centre[:, 0] + frame.origin[0], blocks.centre[:, 1] + frame.origin[1]
     country = noise_at(x, y, 4_000, frame.salt("direction")) * np.float32(1.2)
     country = country + np.float32(np.pi / 2) * (draws(blocks.key, 6) < 0.25)
