@@ -36,7 +36,7 @@ def open_cube(path: str | Path) -> xr.Dataset:
     except KeyError as error:
         raise ValueError(f"{path} is a Zarr store, but no cube: {error.args[0]}") from error
     if PIXELS in cube and _is_mapped(path):
-        pixels = indexing.LazilyIndexedArray(_MappedPixels(path))
+        pixels = indexing.LazilyIndexedArray(_MappedPixels(path, cube.sizes["patch"]))
         cube[PIXELS] = xr.Variable(CUBE_DIMS, pixels, cube[PIXELS].attrs)
     cube = _described(cube)
     check_cube(cube)
@@ -73,9 +73,10 @@ def _described(cube: xr.Dataset) -> xr.Dataset:
 class _MappedPixels(BackendArray):
     """Lets xarray index a ``MappedCube`` lazily, one patch after the other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patches: int) -> None:
         self._mapped = MappedCube(path)
-        self.shape = self._mapped.shape
+        # The coordinates were read first; a writer may have appended patches since.
+        self.shape = (patches, *self._mapped.shape[1:])
         self.dtype = self._mapped.dtype.newbyteorder("=")
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
