@@ -135,3 +135,18 @@ def test_leafmap_click_reports_lon_lat_and_scale():
         react(type="click", coordinates=[50.0, 10.0])
         react(type="mousemove", coordinates=[0.0, 0.0])
     assert [event[:2] for event in heard] == [(10.0, 50.0)]
+
+
+def test_leafmap_shows_outlines_and_replaces_them():
+    pytest.importorskip("leafmap")
+    geopandas = pytest.importorskip("geopandas")
+    from shapely.geometry import box
+
+    backend = LeafmapBackend(height_px=300)
+    count = len(backend.widget.layers)
+    for east in (4.0, 5.0):
+        frame = geopandas.GeoDataFrame(geometry=[box(2, 41, east, 42)], crs=4326).to_crs(32631)
+        backend.add_outlines(frame, name="footprints")
+    assert len(backend.widget.layers) == count + 1
+    corners = np.array(backend.widget.layers[-1].data["features"][0]["geometry"]["coordinates"][0])
+    assert corners[:, 0].max() == pytest.approx(5.0, abs=1e-6)
