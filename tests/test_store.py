@@ -432,6 +432,7 @@ def test_a_cube_that_grows_while_it_is_opened_keeps_the_length_seen_first(tmp_pa
     opened = xr.open_zarr
 
     def grow_afterwards(*args, **options):
+        monkeypatch.setattr(xr, "open_zarr", opened)
         cube = opened(*args, **options)
         append(path, small_cube(patches=2, first=3))
         return cube
