@@ -54,9 +54,18 @@ def test_plan_and_gather(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["gathered"] == 0
 
 
-def test_folder_becomes_a_cube(cube_path, tmp_path):
-    assert main(["gather", "-", "--source", str(cube_path), "--out", str(tmp_path / "copy.zarr")]) == 0
-    assert open_cube(tmp_path / "copy.zarr").reflectance.identical(open_cube(cube_path).reflectance)
+@pytest.mark.real_data
+def test_folders_become_one_cube(real_data, tmp_path, capsys):
+    out = str(tmp_path / "series.zarr")
+    options = ["--seasons", "5", "--size-px", "64", "--bands", "B02,B03,B04", "--out", out]
+    assert main(["gather", "-", "--source", str(real_data / "s2_timeseries_boadella"), *options]) == 0
+    assert main(["gather", "-", "--source", str(real_data / "s2_timeseries_boadella"), *options]) == 2
+    worldcereal = str(real_data / "s2_timeseries_worldcereal_A")
+    assert main(["gather", "-", "--source", worldcereal, "--add", *options]) == 0
+    cube = open_cube(out)
+    assert dict(cube.sizes) == {"patch": 26, "season": 5, "band": 3, "y": 64, "x": 64}
+    assert int(cube.reflectance[-1].min()) > 0
+    assert abs(float(cube.lat[-1]) - 50.8) < 0.1
 
 
 @pytest.mark.parametrize("method", ["moco", "moco-tp", "geo", "geo-tp"])

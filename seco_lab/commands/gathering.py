@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
-    from seco_lab.gather import GatherReport
     from seco_lab.places import Sampler
 
 
@@ -33,23 +32,39 @@ def _sampler(args: argparse.Namespace) -> Sampler:
 
 def gather(args: argparse.Namespace) -> dict[str, Any]:
     """Fill a cube from a source, or turn a folder of imagery into one."""
-    from seco_lab.gather import gather_folder
-
     if args.source == "simulated":
-        report = _gather_simulated(args)
-    elif args.places == "-":
-        report = gather_folder(args.source, args.out)
+        return _gather_simulated(args)
+    if args.places == "-":
+        return _gather_folder(args)
+    raise ValueError(
+        f"source {args.source!r} cannot be asked for chosen places: use --source simulated, or turn a folder "
+        f"of imagery into a cube with: seco-lab gather - --source {args.source} --out {args.out}"
+    )
+
+
+def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
+    """Make a cube of a folder, or add the folder's patches to a cube with the same bands and seasons."""
+    from seco_lab.sources import import_cube, read_cube
+    from seco_lab.store import append, open_cube
+
+    options = {"seasons": args.seasons, "size_px": args.size_px, "bands": args.bands}
+    before = 0
+    if args.add:
+        before = open_cube(args.out).sizes["patch"]
+        cube = read_cube(args.source, **options)
+        refused = list(cube.attrs.pop("refused", []))
+        append(args.out, cube)
     else:
-        raise ValueError(
-            f"source {args.source!r} cannot be asked for chosen places: use --source simulated, or turn a "
-            f"folder of imagery into a cube with: seco-lab gather - --source {args.source} --out {args.out}"
-        )
-    say(report)
-    counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}
-    return {"out": str(report.path), **counts}
+        refused = import_cube(args.source, args.out, **options)
+    for bad in refused:
+        say(f"left out: {bad}")
+    cube = open_cube(args.out)
+    counts = {"gathered": cube.sizes["patch"] - before, "already": before, "rejected": len(refused)}
+    say(f"{counts['gathered']} patches of {cube.sizes['season']} seasons from {args.source}: {args.out}")
+    return {"out": args.out, **counts}
 
 
-def _gather_simulated(args: argparse.Namespace) -> GatherReport:
+def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.gather import gather as gather_plan
     from seco_lab.places import open_plan
     from seco_lab.seasons import random_phase
@@ -57,7 +72,10 @@ def _gather_simulated(args: argparse.Namespace) -> GatherReport:
 
     drawn = open_plan(args.places)
     dates = random_phase(
-        drawn.place_list(), seed=args.seed, reference=args.reference_date, seasons=args.seasons
+        drawn.place_list(), seed=args.seed, reference=args.reference_date, seasons=args.seasons or 5
     )
-    source = SimulatedSource(seed=args.seed)
-    return gather_plan(drawn, source, dates, args.out, size_px=args.size_px, bands=args.bands)
+    source, size_px = SimulatedSource(seed=args.seed), args.size_px or 264
+    report = gather_plan(drawn, source, dates, args.out, size_px=size_px, bands=args.bands)
+    say(report)
+    counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}
+    return {"out": str(report.path), **counts}
