@@ -139,7 +139,7 @@ def training(path: Path) -> tuple[list[dict], float]:
 
 
 def memory(path: Path) -> dict:
-    """Peak of the process's own memory while SeCo's views of a large cube are made, less what it had before."""
+    """Peak of the memory of its own while SeCo's views of a large cube are made, less what it had before."""
     before = memory_mb()["own"]
     batches = CubeBatches(path, BATCH, seasons=3, bands=BANDS[::-1])
     spec = input_spec_for(path, bands=BANDS[::-1], size_px=224)

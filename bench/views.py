@@ -123,7 +123,7 @@ def pil_views(kind: str, seasons: np.ndarray, size_px: int, chance: random.Rando
 
 
 def pil_worker(job: tuple) -> float:
-    """Seconds for its share of a batch, made in this process; only the time is sent back, to Pillow's favour."""
+    """Seconds for its share of a batch; the views stay in the worker, which favours Pillow."""
     kind, batch, side, size_px, seed = job
     images, chance = counts_cache(batch, side), random.Random(seed)
     begin = time.perf_counter()
