@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import xarray as xr
 from cubes import small_cube
 
 from seco_lab.store import append, save_cube, shards
 
 shards.MAX_SLOTS = 4
+xr.backends.list_engines()  # loaded once here, not once in each child
 
 
 def die_at(call):
