@@ -120,6 +120,11 @@ print({name: f"{share:.0%}" for name, share in shifted.items()})
 assert shifted["untrained"] <= same_tile["untrained"] + 0.05, "moved images are harder to find again"
 
 # %% [markdown]
+# In our own trial the untrained network won the easy test (55 % against 45 %), because it simply compares
+# pixels in place. In the hard test it fell to 2 %, the trained one kept 7 %, of 400 places. Training with
+# random crops teaches a network *not* to rely on where things lie.
+
+# %% [markdown]
 # ## 3 Relatives of a place
 #
 # Look at what the network finds similar. The first row is the place we ask for, below are its nearest
@@ -143,8 +148,8 @@ true_colour_grid(cube, [asked, *rows[0]])
 # needed: the map is in the package.)
 
 # %%
-kinds = seasons.season_labels(cube["time"].values[:, :1], cube["lat"].values)[:, 0]
-explorer = EmbeddingExplorer(embeddings, cube, columns={"season in January": kinds})
+climate = np.array([*places.CLIMATES, "sea"])[places.climate_of(cube["lon"], cube["lat"])]
+explorer = EmbeddingExplorer(embeddings, cube, columns={"climate": climate})
 explorer
 
 # %% [markdown]
@@ -217,10 +222,12 @@ axis.set(xlabel="share of right answers, with 95 % interval", xlim=(0, 1))
 plt.show()
 
 # %% [markdown]
-# **Read it honestly.** If the intervals of two bars overlap a lot, this exam cannot tell them apart. A few
-# minutes of training on a few hundred places may well lose against the floor: colours say much about land. On
-# the real EuroSAT test list the floor of colour statistics reaches 80.4 %; SeCo, trained on a million images,
-# reached 93 % (the paper).
+# **Read it honestly.** If the intervals of two bars overlap a lot, this exam cannot tell them apart. In our
+# own trial with the network of notebook 05 (1,000 steps, 1,200 places) the trained network reached 45 %, the
+# untrained one 30 %. So it learned something. But random features reached 61 % and the floor 64 %: five
+# minutes of training lose against counting colours. Longer training on more places is needed to pass them. On
+# the real EuroSAT test list the floor reaches 80.4 %, and SeCo, trained on a million images, 93 % (the
+# paper).
 #
 # ### Exercise 2
 #
