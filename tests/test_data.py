@@ -107,6 +107,12 @@ def test_other_seeds_other_batches_and_the_official_draw(cube):
     assert CubeBatches(cube, 2, seasons=7, with_replacement=True)[0].images.shape[1] == 7
 
 
+def test_a_patch_comes_back_with_other_seasons(cube):
+    batches = CubeBatches(cube, 23, seasons=2)
+    drawn = [batch.time[batch.index.argsort()] for batch in (batches[0], batches[1])]
+    assert 0.5 < (drawn[0] != drawn[1]).any(1).float().mean() <= 1
+
+
 def test_images_without_any_data_are_left_out():
     share = np.zeros((6, 3))
     share[0] = 1

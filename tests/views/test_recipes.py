@@ -12,6 +12,7 @@ from seco_lab.views.blur import gaussian_blur
 from seco_lab.views.colour import LUMA, grayscale, jitter_rgb
 from seco_lab.views.geometry import Boxes, resized_crop
 from seco_lab.views.recipes import Studio
+from seco_lab.views.rows import as_slice, take
 
 KINDS = (MoCoViews, TemporalViews, SeasonalViews)
 PLAIN = Strength(p_jitter=0, p_gray=0, p_blur=0, p_flip=0)
@@ -231,3 +232,10 @@ def test_a_whole_view_agrees_with_pillow():
     pil = smooth.crop((11, 7, 56, 47)).resize((32, 32), Image.BILINEAR).filter(ImageFilter.GaussianBlur(1.2))
     wanted = np.asarray(pil.transpose(Image.FLIP_LEFT_RIGHT)).transpose(2, 0, 1)
     assert np.abs((made[0].numpy() * 0.25 + 0.5) * 255 - wanted).max() <= 4
+
+
+def test_rows_are_a_slice_only_where_they_rise_one_by_one():
+    assert as_slice(torch.tensor([3, 4, 5])) == slice(3, 6)
+    for rows in ([3, 5, 4, 6], [3, 4, 6], [5, 4, 3], [0, 0, 2]):
+        assert as_slice(torch.tensor(rows)) is None
+        assert torch.equal(take(torch.arange(9), torch.tensor(rows)), torch.tensor(rows))
