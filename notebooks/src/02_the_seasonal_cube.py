@@ -55,7 +55,8 @@ cube = SimulatedSource(seed=0).load(chosen, dates, size_px=64)
 # %% [markdown]
 # **Real images are one argument away.** Set the environment variable `SECO_LAB_CUBE` to a folder that the
 # toolkit can read (the official SeCo folder, dated GeoTIFFs, NetCDF, a cube made with `seco-lab gather`), and
-# the rest of this notebook shows that folder instead.
+# the rest of this notebook shows that folder instead. To try it: a small stored cube lies in
+# `../data/sample.zarr`.
 
 # %%
 if "SECO_LAB_CUBE" in os.environ:
