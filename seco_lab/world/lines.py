@@ -89,10 +89,10 @@ def small_roads(frame: Frame, place: Districts) -> list[Layer]:
             Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
         )
     woods = np.isin(place.character, (Character.FOREST, Character.WILD, Character.BARE))
-    some = woods & (place.draw(61) < 0.6)
+    some = woods & (place.draw(61) < 0.7)
     if some.any():
         path = np.abs(_zero_line(frame, "path", 430, 0.35))
-        seen = (0.25 + 0.6 * place.draw(62))[place.index] * (noise(frame, 1_100, salt + 2) > -0.3)
+        seen = (0.35 + 0.65 * place.draw(62))[place.index] * (noise(frame, 1_100, salt + 2) > -0.3)
         alpha = stripe(path, 4.5) * seen * some[place.index]
         layers.append(Layer(alpha.astype(np.float32), Kind.TRACK, 15))
     return layers

@@ -32,7 +32,8 @@ _RELIEF = {
 def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slope of the ground to the east and to the north (rise per metre), each (size, size)."""
     salt = frame.salt("relief")
-    kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32) * place.rugged**1.5
+    kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32)
+    kept *= 5.0 * place.rugged**2.5
     east, north = np.zeros((2, frame.size, frame.size), np.float32)
     for wavelength, height in ((900, 60.0), (400, 36.0), (190, 20.0), (85, 6.0)):
         value, dx, dy = noise_with_slope(frame, wavelength, salt + wavelength)
@@ -87,8 +88,11 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Heath, scrub, steppe, natural grassland and tundra, with bare and stony places."""
     salt = frame.salt("wild")
-    green = fbm(frame, 330, 5, salt, gain=0.62)
-    shrubby = fbm(frame, 240, 4, salt + 1, gain=0.6)
+    fine = place.draw(53)[place.index]
+    green = (1 - fine) * fbm(frame, 330, 5, salt, gain=0.62) + fine * fbm(
+        frame, (90, 130), 3, salt + 8, gain=0.7
+    )
+    shrubby = fbm(frame, 200, 5, salt + 1, gain=0.65)
     bareness = (place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))[place.index]
     polar = (place.climate.groups[:, 5] > 0.5)[place.index]
     kind = np.where(shrubby > (1.5 * (place.draw(45) - 0.35))[place.index], int(Kind.SHRUB), int(Kind.GRASS))
@@ -99,8 +103,9 @@ def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     texture = 0.75 * green + 0.35 * grain
     shade = 0.06 * shrubby + (0.03 + 0.06 * place.draw(52))[place.index] * grain
     key = hashed(5, _stands(frame, "wild", 520, 2), kind)
-    bushes = Layer(edge(6 * (noise(frame, 28, salt + 4) - 1.35)) * _bushy(place), Kind.SHRUB, salt & 0xFF,
-                   height_m=4.0)  # fmt: skip
+    sparse = (1.7 - 1.5 * place.draw(54) ** 2)[place.index]
+    dots = edge(7 * (noise(frame, 30, salt + 4) - sparse)) * _bushy(place)
+    bushes = Layer(dots, Kind.SHRUB, salt & 0xFF, height_m=4.0)
     cover = np.full(kind.shape, COVER["herbaceous"], np.uint8)
     return Patchwork(kind, key, texture, shade, cover), [bushes]
 

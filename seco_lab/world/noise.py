@@ -88,11 +88,15 @@ def noise_with_slope(
     return across @ wx.T, across @ dx.T, down @ wx.T
 
 
-def fbm(frame: Frame, wavelength: float, octaves: int, salt: int, gain: float = 0.5) -> NDArray[np.float32]:
+def fbm(
+    frame: Frame, wavelength: float | tuple[float, float], octaves: int, salt: int, gain: float = 0.5
+) -> NDArray[np.float32]:
     """Sum of octaves, each half as wide and ``gain`` times as strong, scaled to variance about 1."""
+    along_x, along_y = wavelength if isinstance(wavelength, tuple) else (wavelength, wavelength)
     total = np.zeros((frame.size, frame.size), np.float32)
     for octave in range(octaves):
-        total += gain**octave * noise(frame, wavelength / 2**octave, salt + 101 * octave)
+        width = (along_x / 2**octave, along_y / 2**octave)
+        total += gain**octave * noise(frame, width, salt + 101 * octave)
     return total / np.float32(np.sqrt(sum(gain ** (2 * k) for k in range(octaves))))
 
 
