@@ -20,7 +20,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from statistics import median
+from functools import partial
 
 import numpy as np
 import torch
@@ -122,13 +122,18 @@ def pil_views(kind: str, seasons: np.ndarray, size_px: int, chance: random.Rando
     return [pil_tensor(pil_crop(image, size_px, chance)) for image in whole]
 
 
-def pil_worker(job: tuple) -> float:
-    """Seconds for its share of a batch; the views stay in the worker, which favours Pillow."""
+def pil_worker(job: tuple) -> tuple[float, float]:
+    """Seconds, and of processor time, for half a batch; the views stay in the worker, in Pillow's favour."""
     kind, batch, side, size_px, seed = job
     images, chance = counts_cache(batch, side), random.Random(seed)
-    begin = time.perf_counter()
-    np.stack([np.stack(pil_views(kind, image, size_px, chance)) for image in images])
-    return time.perf_counter() - begin
+    return timed(lambda: np.stack([np.stack(pil_views(kind, image, size_px, chance)) for image in images]))
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds on the clock, and seconds of processor time of this process."""
+    begin, spent = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - begin, time.process_time() - spent
 
 
 _CACHE: dict[tuple[int, int], np.ndarray] = {}
@@ -179,14 +184,8 @@ def our_views(
     return lambda step: make(images, generator_for(0, step))
 
 
-def rate(make: Callable[[int], object], step: int, threads: int, views: int) -> float:
-    torch.set_num_threads(threads)
-    begin = time.perf_counter()
-    make(step)
-    return views / (time.perf_counter() - begin)
-
-
 def measure(case: tuple[str, int, int, int], pool: multiprocessing.pool.Pool) -> list[dict]:
+    """One row per contestant and number of threads (Pillow: of worker processes)."""
     kind, side, size_px, batch = case
     images, views = counts(batch, side), NAMES[kind] * batch
     batched = {
@@ -194,46 +193,51 @@ def measure(case: tuple[str, int, int, int], pool: multiprocessing.pool.Pool) ->
         "seco_lab float32": our_views(kind, images, size_px, torch.float32),
         "kornia": kornia_views(kind, images, size_px),
     }
-    rates: dict[tuple[str, int], list[float]] = {}
+    spent: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for turn in range(-1, TURNS):
-        for name, make in batched.items():
-            for threads in (2, 1):
-                got = rate(make, turn + 1, threads, views)
-                rates.setdefault((name, threads), []).append(got)
-        for workers in (2, 1):
-            jobs = [(kind, batch // 2, side, size_px, 10 * turn + n) for n in range(workers)]
-            seconds = max(pool.map(pil_worker, jobs, chunksize=1))
-            rates.setdefault(("Pillow", workers), []).append(workers * views / 2 / seconds)
-    middle = {key: median(values[1:]) for key, values in rates.items()}
+        for threads in (2, 1):
+            torch.set_num_threads(threads)
+            for name, make in batched.items():
+                clock, cpu = timed(partial(make, turn + 1))
+                spent.setdefault((name, threads), []).append((clock / views, cpu / views))
+            jobs = [(kind, batch // 2, side, size_px, 10 * turn + n) for n in range(threads)]
+            done = pool.map(pil_worker, jobs, chunksize=1)
+            clock, cpu = max(c for c, _ in done), sum(c for _, c in done)
+            half = threads * views / 2
+            spent.setdefault(("Pillow", threads), []).append((clock / half, cpu / half))
+    return rows_of(case, {key: np.median(values[1:], axis=0) for key, values in spent.items()})
+
+
+def rows_of(case: tuple[str, int, int, int], middle: dict[tuple[str, int], np.ndarray]) -> list[dict]:
+    kind, side, size_px, batch = case
     return [
         {
-            "recipe": kind,
-            "from px": side,
-            "to px": size_px,
-            "batch": batch,
+            "recipe": f"{kind} {side} to {size_px} px, batch {batch}",
             "who": name,
             "threads": threads,
-            "views/s": round(value),
-            "to Pillow": round(value / middle["Pillow", threads], 2),
+            "views/s": round(1 / clock),
+            "to Pillow": round(middle["Pillow", threads][0] / clock, 2),
+            "CPU ms/view": round(1000 * cpu, 2),
+            "CPU to Pillow": round(middle["Pillow", threads][1] / cpu, 2),
         }
-        for (name, threads), value in middle.items()
+        for (name, threads), (clock, cpu) in middle.items()
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json")
-    parser.add_argument("--cases", type=int, default=len(CASES), help="how many of the cases to run")
+    parser.add_argument("--cases", default="01234", help="which of the cases to run, by number")
     arguments = parser.parse_args()
     keep_freed_memory()
     rows = []
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for case in CASES[: arguments.cases]:
-            found = measure(case, pool)
+        for number in arguments.cases:
+            found = measure(CASES[int(number)], pool)
             rows += found
             for row in found:
                 print(
-                    "  ".join(f"{value!s:>{16 if key == 'who' else 6}}" for key, value in row.items()),
+                    "  ".join(f"{value!s:>{16 if key == 'who' else 5}}" for key, value in row.items()),
                     flush=True,
                 )
     ratio = next(row["to Pillow"] for row in rows if row["who"] == "seco_lab bf16" and row["threads"] == 2)
