@@ -108,8 +108,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", help="file for the result")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=1536)
     parser.add_argument("--precision", default="float32", help="float32 or bf16")
     options = parser.parse_args()
     rows = extraction(options.rounds, options.images, options.precision)

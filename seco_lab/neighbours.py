@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Similarities held at a time: 64 MB of float32.
 _BLOCK = 2**24
@@ -35,13 +41,13 @@ def nearest(
     Raises:
         ValueError: Shapes do not fit, or k is not between 1 and N.
     """
-    queries, bank = np.atleast_2d(np.asarray(queries, np.float32)), np.asarray(bank, np.float32)
+    queries, bank = np.atleast_2d(np.asarray(queries, np.float32)), np.ascontiguousarray(bank, np.float32)
     if bank.ndim != 2 or queries.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise ValueError(f"queries (Q, D) and bank (N, D) must share D, got {queries.shape} and {bank.shape}")
     if not 1 <= k <= len(bank):
         raise ValueError(f"k must lie between 1 and the {len(bank)} rows of the bank, got {k}")
     hidden, excluded = _exclusions(exclude, len(queries), len(bank))
-    norms = np.sqrt(np.einsum("nd,nd->n", bank, bank, dtype=np.float64))
+    norms = _lengths(bank)
     hidden = hidden | ~np.isfinite(norms)
     rows, cosines = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.nan, np.float32)
     step = max(1, _BLOCK // min(len(bank), _BANK_ROWS))
@@ -50,6 +56,22 @@ def nearest(
         found = _search(queries[part], bank, norms, k, hidden, excluded[part])
         rows[part], cosines[part] = found
     return rows, cosines
+
+
+def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Length of each row (N, D) in float32; a pass over the bank, so torch's threads are worth it."""
+    import torch
+
+    return torch.linalg.vector_norm(_tensor(vectors), dim=1).numpy()
+
+
+def _tensor(values: NDArray[np.float32]) -> Tensor:
+    """The same memory as a tensor; it is only read, so that a read-only map of a file will do."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(values)
 
 
 def _exclusions(exclude: ArrayLike | None, queries: int, rows: int) -> tuple[NDArray, NDArray]:
@@ -75,8 +97,8 @@ def _search(
     queries: NDArray, bank: NDArray, norms: NDArray, k: int, hidden: NDArray, excluded: NDArray
 ) -> tuple[NDArray, NDArray]:
     """Rows and cosines of a block of queries."""
-    lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries, dtype=np.float64))
-    unit = np.nan_to_num(queries / np.maximum(lengths, 1e-12)[:, None].astype(np.float32))
+    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+    unit = np.nan_to_num(queries / np.maximum(lengths, 1e-12)[:, None]).astype(np.float32)
     wanted = min(len(bank), k + _SPARE)
     scores, rows = _candidates(unit, bank, norms, wanted, hidden, excluded)
     out_rows, out = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.nan, np.float32)
@@ -85,8 +107,9 @@ def _search(
         # Others may lie as close as the last candidate: then take all that could belong to the best k.
         if len(candidates) > k and scores[q, -1] >= scores[q, k - 1] - _CLOSE:
             candidates = _all_close(unit[q], bank, norms, scores[q, k - 1], hidden, excluded[q])
-        exact = (bank[candidates].astype(np.float64) * queries[q]).sum(1)
-        exact /= np.maximum(norms[candidates] * lengths[q], 1e-12)
+        found = bank[candidates].astype(np.float64)
+        exact = (found * queries[q]).sum(1)
+        exact /= np.maximum(np.linalg.norm(found, axis=1) * lengths[q], 1e-12)
         order = np.lexsort((candidates, -exact))[:k]
         out_rows[q, : len(order)], out[q, : len(order)] = candidates[order], exact[order]
     return out_rows, out
@@ -117,8 +140,9 @@ def _scores(
     unit: NDArray, bank: NDArray, norms: NDArray, hidden: NDArray, start: int, stop: int
 ) -> NDArray[np.float32]:
     """Cosines (Q, stop - start) in float32; -inf for hidden rows."""
-    scores = unit @ bank[start:stop].T
-    scores /= np.maximum(norms[start:stop], 1e-12).astype(np.float32)
+    # numpy's own matrix product would wake a second pool of threads beside torch's.
+    scores = (_tensor(unit) @ _tensor(bank[start:stop]).T).numpy()
+    scores /= np.maximum(norms[start:stop], 1e-12)
     scores[:, hidden[start:stop]] = -np.inf
     return scores
 

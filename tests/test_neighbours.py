@@ -70,6 +70,14 @@ def test_nan_rows_are_never_found(vectors):
     assert (nearest(queries[:1], bank, 120)[0][0, 100:] == -1).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_read_only_bank(vectors):
+    queries, bank = vectors
+    wanted = nearest(queries, bank, 3)[0]
+    bank.flags.writeable = False
+    assert (nearest(queries, bank, 3)[0] == wanted).all()
+
+
 def test_zero_vectors_do_no_harm():
     rows, cosines = nearest(np.zeros((1, 3)), np.eye(3), 2)
     assert rows.tolist() == [[0, 1]]
