@@ -240,6 +240,10 @@ class LargeBatch(Squares):
     batch_size = 5
 
 
+class OtherContract(SquareViews):
+    spec = replace(SPEC, mean=(0.4,) * 3)
+
+
 class TwoViews(SquareViews):
     names = ("query", "key")
 
@@ -250,6 +254,7 @@ class TwoViews(SquareViews):
         ({"batches": OtherBands()}, "bands B04, B03, B02, the batches give B02, B03, B04"),
         ({"batches": LargeBatch()}, "queue size 16 must be a multiple of the batch size 5"),
         ({"views": TwoViews()}, "SeCo compares the views query, key0, key1, key2, TwoViews makes query, key"),
+        ({"views": OtherContract()}, r"another input contract than the run: mean: \(0\.4"),
         ({"method": MoCo(resnet18(5, width=4))}, "MoCo compares|takes 5 bands, the input contract names 3"),
     ],
 )

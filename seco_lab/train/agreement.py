@@ -10,7 +10,7 @@ from torch import nn
 
 from seco_lab.batch import Batches
 from seco_lab.checkpoints import describe_changes, encoder_settings
-from seco_lab.input_spec import InputSpec, unit_factor
+from seco_lab.input_spec import InputSpec, describe_difference, unit_factor
 from seco_lab.methods import Method
 from seco_lab.nn.momentum import NegativeQueue
 from seco_lab.train.config import TrainConfig
@@ -30,7 +30,7 @@ def check_parts(method: Method, batches: Batches, views: Callable[..., Any], spe
             f"the input contract has the bands {', '.join(spec.bands)}, the batches give "
             f"{', '.join(batches.bands)}; make both from the same bands, in the same order"
         )
-    _check_views(method, views)
+    _check_views(method, views, spec)
     _check_in_channels(method.encoder, spec)
     for part in method.modules():
         if isinstance(part, NegativeQueue):
@@ -38,13 +38,15 @@ def check_parts(method: Method, batches: Batches, views: Callable[..., Any], spe
     return unit_factor(batches.unit, spec.unit)
 
 
-def _check_views(method: Method, views: Callable[..., Any]) -> None:
+def _check_views(method: Method, views: Callable[..., Any], spec: InputSpec) -> None:
     given, wanted = getattr(views, "names", method.view_names), method.view_names
     if not set(wanted) <= set(given):
         raise ValueError(
             f"{type(method).__name__} compares the views {', '.join(wanted)}, {type(views).__name__} makes "
             f"{', '.join(given)}"
         )
+    if difference := describe_difference(getattr(views, "spec", spec), spec):
+        raise ValueError(f"the views follow another input contract than the run: {difference}")
 
 
 def _check_in_channels(encoder: nn.Module, spec: InputSpec) -> None:

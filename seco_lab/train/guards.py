@@ -92,7 +92,7 @@ def check_first_batch(views: Mapping[str, Tensor], spec: InputSpec) -> list[Band
     if hopeless:
         raise ValueError(
             f"the network's input is on another scale than its contract: {'; '.join(hopeless)}; {wanted}; "
-            "check the unit of the data and the order of the bands"
+            "check the unit of the data and the order of the bands (or set check_input=False)"
         )
     suspicious = [band.describe() for band in found if band.suspicious]
     if suspicious:
