@@ -5,6 +5,7 @@ A window of it is two small matrix products, so an octave costs some microsecond
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -17,21 +18,18 @@ from seco_lab.world.hashing import uniform
 _GAIN = 3.6
 
 
-def _spline(f: NDArray) -> NDArray:
-    """Weights of the four neighbours at a fraction of the cell, one more axis of length 4."""
-    g, square = 1 - f, f * f
-    weights = np.empty((*f.shape, 4), f.dtype)
-    weights[..., 0] = g * g * g / 6
-    weights[..., 1] = (f / 2 - 1) * square + 2 / 3
-    weights[..., 3] = square * f / 6
-    weights[..., 2] = 1 - weights[..., 0] - weights[..., 1] - weights[..., 3]
-    return weights
+def _spline(distance: NDArray) -> NDArray:
+    """The cubic B-spline: weight of a lattice point at some distance, in units of the lattice."""
+    distance = np.abs(distance)
+    wide, narrow = np.maximum(2 - distance, 0), np.maximum(1 - distance, 0)
+    return (wide * wide * wide - 4 * (narrow * narrow * narrow)) / 6
 
 
-def _spline_slope(f: NDArray) -> NDArray:
-    """Derivatives of the weights by the fraction, one more axis of length 4."""
-    g = 1 - f
-    return np.stack((-g * g / 2, (3 * f - 4) * f / 2, (1 + 2 * f - 3 * f * f) / 2, f * f / 2), axis=-1)
+def _spline_slope(distance: NDArray) -> NDArray:
+    """Derivative of :func:`_spline` by the distance, which has a sign."""
+    away = np.abs(distance)
+    wide, narrow = np.maximum(2 - away, 0), np.maximum(1 - away, 0)
+    return np.sign(distance) * (2 * (narrow * narrow) - wide * wide / 2)
 
 
 # First lattice index and matrix (pixels, lattice) for x, then for y.
@@ -43,19 +41,19 @@ def _axes(
     start: tuple[float, float], size: int, wavelength: tuple[float, float], slope: bool = False
 ) -> _Axes:
     """The matrices that take lattice values to the pixels of a window; both axes at once to save calls."""
-    steps = np.arange(size) * PIXEL_M
-    scaled = np.stack([(start[0] + steps) / wavelength[0], (start[1] - steps) / wavelength[1]])
-    cell = np.floor(scaled)
-    fraction = (scaled - cell).astype(np.float32)
-    weights = _spline_slope(fraction) if slope else _spline(fraction)
-    first = cell[:, [0, -1]].min(1) - 1
-    columns = int((cell.max(1) - first).max()) + 3
-    matrix = np.zeros((2, size, columns), np.float32)
-    flat = (cell - 1 - first[:, None]).astype(np.int64) + (np.arange(2 * size) * columns).reshape(2, size)
-    matrix.ravel()[flat[..., None] + np.arange(4)] = weights
+    reach = (size - 1) * PIXEL_M
+    first = (math.floor(start[0] / wavelength[0]) - 1, math.floor((start[1] - reach) / wavelength[1]) - 1)
+    length = 4 + max(math.ceil(reach / along) for along in wavelength)
+    steps = np.arange(size, dtype=np.float32) * np.float32(PIXEL_M)
+    pixel = np.empty((2, size, 1), np.float32)
+    pixel[0, :, 0] = (steps + np.float32(start[0] - first[0] * wavelength[0])) / np.float32(wavelength[0])
+    pixel[1, :, 0] = (np.float32(start[1] - first[1] * wavelength[1]) - steps) / np.float32(wavelength[1])
+    distance = pixel - np.arange(length, dtype=np.float32)
     if slope:
-        matrix /= np.array(wavelength, np.float32)[:, None, None]
-    return int(first[0]), matrix[0], int(first[1]), matrix[1]
+        matrix = _spline_slope(distance) / np.array(wavelength, np.float32)[:, None, None]
+    else:
+        matrix = _spline(distance)
+    return first[0], matrix[0], first[1], matrix[1]
 
 
 def _lattice(salt: int, first_y: int, rows: int, first_x: int, columns: int) -> NDArray[np.float32]:
@@ -117,8 +115,8 @@ def noise_at(
     """
     scaled = np.stack([np.asarray(x, float), np.asarray(y, float)]) / wavelength
     cell = np.floor(scaled)
-    wx, wy = _spline(scaled - cell)
     lattice = cell.astype(np.int64)[..., None] + np.arange(-1, 3)
+    wx, wy = _spline(scaled[..., None] - lattice)
     across, down = lattice[0][..., None, :], lattice[1][..., :, None]
     which = () if layers is None else (np.arange(layers)[:, None, None, None],)
     values = (uniform(salt, down, across, *which) - 0.5) * (2 * _GAIN)
