@@ -31,7 +31,7 @@ from seco_lab.views import MoCoViews, SeasonalViews
 
 SIDE, SEASONS, BANDS = 264, 5, ("B02", "B03", "B04")
 BATCH, SIZE_PX, CROP_PX = 64, 96, 120
-STEPS = 12
+STEPS = 8
 
 
 def memory_mb() -> dict[str, float]:
@@ -99,7 +99,7 @@ def reading(path: Path) -> list[dict]:
     return rows
 
 
-def training(path: Path) -> tuple[list[dict], float]:
+def training(path: Path) -> list[dict]:
     """Seconds a step: the model alone on ready views, with views of a ready batch, with everything."""
     crop = CubeBatches(path, BATCH, seasons=1, bands=BANDS[::-1], crop_px=CROP_PX)
     spec = input_spec_for(path, bands=BANDS[::-1], size_px=SIZE_PX)
@@ -131,16 +131,15 @@ def training(path: Path) -> tuple[list[dict], float]:
                 seconds[name].append(time.perf_counter() - begin)
     middle = {name: median(values) for name, values in seconds.items()}
     base = middle["model only, views ready"]
-    rows = [
+    return [
         {"what": name, "samples/s": round(BATCH / value, 1), "of model only": round(base / value, 3)}
         for name, value in middle.items()
     ]
-    return rows, rows[-1]["of model only"]
 
 
-def memory(path: Path) -> dict:
+def memory(path: Path) -> list[dict]:
     """Peak of the memory of its own while SeCo's views of a large cube are made, less what it had before."""
-    before = memory_mb()["own"]
+    before = memory_mb()
     batches = CubeBatches(path, BATCH, seasons=3, bands=BANDS[::-1])
     spec = input_spec_for(path, bands=BANDS[::-1], size_px=224)
     views = SeasonalViews(spec, 224)
@@ -149,31 +148,35 @@ def memory(path: Path) -> dict:
         made = views(batches[step].images, generator_for(0, step))
         peak = {key: max(value, memory_mb()[key]) for key, value in peak.items()}
     held = sum(view.nbytes for view in made.values()) + batches[0].images.nbytes
-    return {
+    row = {
         "what": f"an epoch of SeCo's views at 224 px, batch {BATCH}",
         "cube MB": round(sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) / 1e6),
-        "own MB": round(peak["own"] - before),
+        "own MB": round(peak["own"] - before["own"]),
         "of it batch and views MB": round(held / 1e6),
-        "files MB": round(peak["files"]),
+        "files MB": round(peak["files"] - before["files"]),
     }
+    return [row]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json")
-    parser.add_argument("--gigabytes", type=float, default=3.0)
+    parser.add_argument("--gigabytes", type=float, default=2.5)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     with tempfile.TemporaryDirectory() as folder:
         path = large_cube(Path(folder), arguments.gigabytes)
-        rows = [memory(path), *reading(path)]
-        steps, ratio = training(path)
-    for row in (*rows, *steps):
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
+        rows = []
+        for part in (memory, reading, training):
+            found = part(path)
+            rows += found
+            for row in found:
+                print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+    ratio = rows[-1]["of model only"]
     if arguments.json:
         result = {
             "name": "feeding",
-            "rows": [*rows, *steps],
+            "rows": rows,
             "ratio": ratio,
             "command": "python bench/feeding.py",
         }
