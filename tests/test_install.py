@@ -34,7 +34,7 @@ def test_environment_lists_what_pyproject_lists():
 
 def test_constraints_pin_every_direct_dependency_within_its_range():
     pins = dict(
-        line.split("==")
+        line.lower().replace("_", "-").split("==")
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if line and not line.startswith("#")
     )

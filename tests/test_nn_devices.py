@@ -9,6 +9,7 @@ from seco_lab.nn.devices import bf16_pays, choose_device, choose_precision, keep
 CPU = torch.device("cpu")
 
 
+@pytest.mark.hardware
 def test_a_missing_device_is_named():
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")

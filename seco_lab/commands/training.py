@@ -17,8 +17,6 @@ from seco_lab.commands.say import say
 
 RUN_FILE = "run.json"
 VIEW_PX = 96
-# The papers cut views of 224 px from patches of 264 px; the same share is kept at other sizes.
-WINDOW_SHARE = 264 / 224
 
 
 @dataclass(frozen=True)
@@ -120,13 +118,11 @@ class _Parts:
         self.spec = input_spec_for(
             data.cube, bands=args.bands, size_px=self.size_px, rows=data.rows, seed=args.seed
         )
-        window = round(self.size_px * WINDOW_SHARE)
         self.batches = CubeBatches(
             data.source,
             args.batch,
             seasons=recipe.seasons,
             bands=self.spec.bands,
-            crop_px=window if window < side else None,
             seed=args.seed,
             rows=data.rows,
         )

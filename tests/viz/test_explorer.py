@@ -2,7 +2,7 @@ import base64
 
 import numpy as np
 import pytest
-from test_scene import cube_of, embeddings
+from test_map_scene import cube_of, embeddings
 
 anywidget = pytest.importorskip("anywidget")
 import traitlets  # noqa: E402

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from test_scene import cube_of, embeddings
+from test_map_scene import cube_of, embeddings
 
 from seco_lab.viz import plots
 

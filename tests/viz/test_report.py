@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from test_scene import cube_of, embeddings
+from test_map_scene import cube_of, embeddings
 
 from seco_lab.viz.charts import Score, curve_charts, score_chart
 from seco_lab.viz.report import write_report
