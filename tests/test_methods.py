@@ -7,7 +7,7 @@ import torch
 from training import Squares, SquareViews, same_state, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, generator_for
-from seco_lab.methods import GASSL, MoCo, SeCo
+from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.encoders import resnet18
 
@@ -21,7 +21,10 @@ CASES = {
     "seco": lambda: SeCo(tiny(), dim=8, queue_size=16),
     "seco, keys together": lambda: SeCo(tiny(), dim=8, queue_size=16, keys_together=True),
     "geo": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16),
-    "geo, ml_cpc": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16, ml_cpc_alpha=0.5),
+    "geo, ml_cpc": lambda: GASSL(
+        tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
+    ),
+    "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seco_lab.methods.base import Method, StepOutput
 from seco_lab.methods.gassl import GASSL
 from seco_lab.methods.moco import MoCo
+from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.methods.seco import SeCo
 
-__all__ = ["GASSL", "Method", "MoCo", "SeCo", "StepOutput"]
+__all__ = ["GASSL", "Method", "MoCo", "MultiLabel", "SeCo", "StepOutput"]

@@ -12,9 +12,9 @@ from torch.nn import functional
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput
 from seco_lab.methods.moco import MoCo
+from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.initialise import build_from_seed
-from seco_lab.nn.losses import ml_cpc, pick_positive, top1
 
 
 class GASSL(MoCo):
@@ -40,7 +40,7 @@ class GASSL(MoCo):
         queue_size: int = 65536,
         momentum: float = 0.999,
         temperature: float = 0.02,
-        ml_cpc_alpha: float | None = None,
+        multi_label: MultiLabel | None = None,
         seed: int = 0,
     ) -> None:
         """Build the method around an encoder and the clusters of its places.
@@ -53,20 +53,25 @@ class GASSL(MoCo):
             queue_size: Number of negatives, a multiple of the batch size.
             momentum: Share of the key encoder kept at each step, in [0, 1].
             temperature: Divides the similarities; the official command sets 0.02.
-            ml_cpc_alpha: Weight of the positives in ``ml_cpc``; None takes cross-entropy, as the paper does.
+            multi_label: Take ``ml_cpc`` with this alpha in place of cross-entropy, which the paper has.
             seed: Seed of head, classifier and queue.
 
         Raises:
             ValueError: The clusters are no vector of labels from 0 to ``clusters`` - 1.
         """
         super().__init__(
-            encoder, dim=dim, queue_size=queue_size, momentum=momentum, temperature=temperature, seed=seed
+            encoder,
+            dim=dim,
+            queue_size=queue_size,
+            momentum=momentum,
+            temperature=temperature,
+            multi_label=multi_label,
+            seed=seed,
         )
         labels = torch.as_tensor(place_clusters, dtype=torch.int64)
         count = _check_labels(labels, clusters)
         self.register_buffer("place_clusters", labels)
         self.classifier = build_from_seed(lambda: nn.Linear(dim, count), seed, "classifier")
-        self.ml_cpc_alpha = ml_cpc_alpha
 
     def trainable(self) -> Iterable[nn.Parameter]:
         """Parameters of encoder, head and classifier."""
@@ -75,14 +80,13 @@ class GASSL(MoCo):
     def step(self, views: Mapping[str, Tensor], batch: Batch) -> StepOutput:
         """Contrastive loss plus the loss of the geographic classifier."""
         projected, embedding, positive, logits = self.contrast(views)
-        contrastive = self._contrastive_loss(logits)
+        contrastive, metrics = self.choose(logits)
         scores = self.classifier(projected.relu()).float()
         answers = self.place_clusters[batch.index.to(scores.device)]
         geographic = functional.cross_entropy(scores, answers)
-        metrics = {
+        metrics |= {
             "loss_contrastive": contrastive.detach(),
             "loss_geo": geographic.detach(),
-            "top1": top1(logits),
             "top1_geo": (scores.detach().argmax(1) == answers).float().mean(),
         }
         return StepOutput(
@@ -92,15 +96,10 @@ class GASSL(MoCo):
             embeddings={"all": embedding.detach()},
         )
 
-    def _contrastive_loss(self, logits: Tensor) -> Tensor:
-        if self.ml_cpc_alpha is None:
-            return pick_positive(logits)
-        return ml_cpc(logits, alpha=self.ml_cpc_alpha)
-
     def settings(self) -> dict[str, Any]:
         """What defines this method."""
-        own = {"clusters": self.classifier.out_features, "ml_cpc_alpha": self.ml_cpc_alpha}
-        return {**super().settings(), **own, "places": len(self.place_clusters)}
+        own = {"clusters": self.classifier.out_features, "places": len(self.place_clusters)}
+        return {"ml_cpc_alpha": None, **super().settings(), **own}
 
 
 def _check_labels(labels: Tensor, clusters: int | None) -> int:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
+from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
-from seco_lab.nn.losses import contrastive_logits, pick_positive, top1, unit_length
+from seco_lab.nn.losses import contrastive_logits, ml_cpc, pick_positive, top1, top_n_share, unit_length
 from seco_lab.nn.momentum import NegativeQueue, momentum_copy, momentum_update
 
 
@@ -28,6 +29,7 @@ class MoCo(nn.Module):
         key_encoder: Momentum copy of the encoder.
         key_head: Momentum copy of the head.
         queue: Keys of past batches.
+        steps_done: Scalar, int64; only there where a ``multi_label`` loss changes with the steps.
     """
 
     view_names = ("query", "key")
@@ -40,6 +42,7 @@ class MoCo(nn.Module):
         queue_size: int = 16384,
         momentum: float = 0.999,
         temperature: float = 0.07,
+        multi_label: MultiLabel | None = None,
         seed: int = 0,
     ) -> None:
         """Build heads, momentum copies and queue around an encoder.
@@ -50,6 +53,7 @@ class MoCo(nn.Module):
             queue_size: Number of negatives, a multiple of the batch size.
             momentum: Share of the key encoder kept at each step, in [0, 1].
             temperature: Divides the similarities.
+            multi_label: Take ``ml_cpc`` with this alpha in place of cross-entropy.
             seed: Seed of the head and of the queue's first rows.
         """
         super().__init__()
@@ -60,6 +64,9 @@ class MoCo(nn.Module):
         self.key_head = momentum_copy(self.head)
         self.queue = NegativeQueue(queue_size, dim, seed=seed)
         self.dim, self.momentum, self.temperature, self.seed = dim, momentum, temperature, seed
+        self.multi_label = multi_label
+        if multi_label is not None and multi_label.alpha_end is not None:
+            self.register_buffer("steps_done", torch.zeros((), dtype=torch.int64))
 
     def trainable(self) -> Iterable[nn.Parameter]:
         """Parameters of encoder and head."""
@@ -68,9 +75,10 @@ class MoCo(nn.Module):
     def step(self, views: Mapping[str, Tensor], batch: Batch) -> StepOutput:
         """Loss of one batch: which of the key and the queue belongs to each query?"""
         _, embedding, positive, logits = self.contrast(views)
+        loss, metrics = self.choose(logits)
         return StepOutput(
-            loss=pick_positive(logits),
-            metrics={"top1": top1(logits)},
+            loss=loss,
+            metrics=metrics,
             keys={"all": positive},
             embeddings={"all": embedding.detach()},
         )
@@ -91,9 +99,20 @@ class MoCo(nn.Module):
         logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
         return projected, embedding, positive, logits
 
+    def choose(self, logits: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and metrics of picking column 0 out of logits (B, 1 + queue size)."""
+        if self.multi_label is None:
+            return pick_positive(logits), {"top1": top1(logits)}
+        step = int(self.steps_done) if hasattr(self, "steps_done") else 0
+        alpha = self.multi_label.alpha_at(step)
+        metrics = {"top1": top1(logits), "top_n": top_n_share(logits), "alpha": torch.tensor(alpha)}
+        return ml_cpc(logits, alpha=alpha), metrics
+
     def after_step(self, output: StepOutput) -> None:
         """Enqueue the keys and move the key encoder."""
         self.queue.enqueue(output.keys["all"])
+        if hasattr(self, "steps_done"):
+            self.steps_done += 1
         self.update_keys()
 
     def update_keys(self) -> None:
@@ -110,4 +129,5 @@ class MoCo(nn.Module):
             "momentum": self.momentum,
             "temperature": self.temperature,
             "seed": self.seed,
+            **({} if self.multi_label is None else self.multi_label.settings()),
         }
