@@ -131,6 +131,7 @@ def _add_use(commands: Any) -> None:
     )
     embed.add_argument("cube", metavar="CUBE")
     embed.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
+    _add_reading(embed)
     embed.add_argument("--batch", type=int, default=256)
     embed.add_argument("--device", default="auto")
     embed.add_argument("--out", required=True, metavar="PARQUET")
@@ -144,6 +145,7 @@ def _add_use(commands: Any) -> None:
     )
     probe.add_argument("task", choices=["eurosat"])
     probe.add_argument("--weights", required=True, metavar="RUN_OR_FILE|random")
+    _add_reading(probe)
     probe.add_argument("--data", required=True, metavar="FOLDER")
     probe.add_argument("--test", metavar="FOLDER", help="a separate folder of test images")
     probe.add_argument("--size-px", type=int, help="resize images to this size; by default the encoder's own")
@@ -162,16 +164,85 @@ def _add_use(commands: Any) -> None:
     explore.add_argument("--cube", metavar="CUBE", help="pictures of the places")
     explore.add_argument("--out", required=True, metavar="HTML")
 
-    weights = _command(
-        commands,
+
+def _add_weights(commands: Any) -> None:
+    weights = commands.add_parser(
         "weights",
-        "commands.using:weights",
-        "look into weight files and convert them",
+        help="files of weights: get, inspect, convert, examine",
+        description="Files of weights: of this toolkit, of the official SeCo and GASSL code, of torchvision.",
+        epilog="example:\n  seco-lab weights inspect seco_resnet18_1m.ckpt --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = weights.add_subparsers(dest="action", required=True, parser_class=_Parser, metavar="ACTION")
+    name = "commands.weights:"
+    _command(
+        actions,
+        "list",
+        f"{name}list_weights",
+        "architectures, published files, input contracts",
+        "seco-lab weights list",
+    )
+    get = _command(
+        actions,
+        "get",
+        f"{name}get",
+        "download a published file and check it",
+        "seco-lab weights get seco_resnet18_1m --from /media/stick/seco_resnet18_1m.ckpt",
+    )
+    get.add_argument("name", metavar="NAME", help="one of seco-lab weights list")
+    get.add_argument(
+        "--from", dest="source", metavar="PATH", help="a copy on this machine, without a network"
+    )
+    get.add_argument("--out", metavar="FILE", help="by default the published name, in this folder")
+    _add_inspect_and_export(actions, name)
+    doctor = _command(
+        actions,
+        "doctor",
+        f"{name}doctor",
+        "were the BatchNorm statistics polluted? measure them anew",
+        "seco-lab weights doctor seco_resnet18_1m.ckpt --data cube.zarr --out clean.pt",
+    )
+    doctor.add_argument("file", metavar="FILE")
+    _add_reading(doctor)
+    doctor.add_argument("--data", metavar="CUBE", help="measure the statistics on this cube")
+    doctor.add_argument("--images", type=int, default=2048, help="how many of its images (2048)")
+    doctor.add_argument("--device", default="auto")
+    doctor.add_argument("--out", metavar="FILE", help="where the recalibrated encoder goes")
+
+
+def _add_inspect_and_export(actions: Any, name: str) -> None:
+    inspect = _command(
+        actions,
+        "inspect",
+        f"{name}inspect",
+        "what a file holds and expects",
         "seco-lab weights inspect runs/seco --json",
     )
-    weights.add_argument("action", choices=["inspect", "export", "list"])
-    weights.add_argument("file", nargs="?", metavar="FILE")
-    weights.add_argument("out", nargs="?", metavar="OUT", help="a .safetensors or .pt file")
+    inspect.add_argument("file", metavar="FILE")
+    _add_reading(inspect)
+    export = _command(
+        actions,
+        "export",
+        f"{name}export",
+        "write an encoder for other programs",
+        "seco-lab weights export runs/seco --format onnx --out seco.onnx",
+    )
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("out_file", nargs="?", metavar="OUT", help="the same as --out")
+    export.add_argument(
+        "--format", help="torchvision, safetensors, onnx or seco_lab; by default from the ending"
+    )
+    export.add_argument("--out", metavar="FILE", help="ending in .pth, .safetensors, .onnx or .pt")
+    _add_reading(export)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec",
+        metavar="NAME_OR_JSON",
+        help="input contract of weights that do not tell theirs: a name of weights list, or a JSON file",
+    )
+    parser.add_argument("--side", default="query", help="query, or key for the momentum encoder (query)")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -179,7 +250,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="seco-lab", description="Contrastive learning on seasonal satellite imagery.")
     parser.add_argument("--version", action="version", version=f"seco-lab {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
-    for add in (_add_demo, _add_data, _add_training, _add_use):
+    for add in (_add_demo, _add_data, _add_training, _add_use, _add_weights):
         add(commands)
     return parser
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from training import SPEC, same_state, tiny_run
 
-from seco_lab import checkpoints
 from seco_lab.checkpoints import (
     describe_changes,
+    files,
     load_checkpoint,
     load_encoder,
     save_checkpoint,
@@ -70,7 +70,7 @@ def test_foreign_files_are_named(tmp_path):
 
 
 def test_later_versions_ask_for_an_update(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_VERSION", 99)
+    monkeypatch.setattr(files, "_VERSION", 99)
     save_checkpoint(tmp_path / "a.pt", {})
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"written by seco_lab .*: update it"):

@@ -8,7 +8,6 @@ import torch
 from test_methods import CASES
 from training import SPEC, Squares, SquareViews, same_state, tiny_method, tiny_run
 
-from seco_lab import checkpoints
 from seco_lab.methods import MoCo
 from seco_lab.nn.encoders import resnet18
 from seco_lab.train import StepDecay, read_metrics, steps_for_minutes
@@ -187,7 +186,7 @@ def test_full_disk_lets_the_run_go_on_in_memory(undisturbed, tmp_path, monkeypat
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoints.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     next(run)
     with pytest.raises(OSError, match="No space left on device"):
         run.save()

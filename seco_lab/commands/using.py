@@ -1,4 +1,4 @@
-"""``embed``, ``probe``, ``explore`` and ``weights``: what a trained encoder is good for."""
+"""``embed``, ``probe`` and ``explore``: what a trained encoder is good for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def embed(args: argparse.Namespace) -> dict[str, Any]:
     """Embed a cube into a GeoParquet table; the same command again goes on where it stopped."""
-    from seco_lab.checkpoints import load_encoder
+    from seco_lab.commands.weights import encoder_of
     from seco_lab.embeddings import embed_to
     from seco_lab.sources import read_cube
 
-    encoder, spec = load_encoder(args.weights)
+    encoder, spec = encoder_of(args)
     cube = read_cube(args.cube)
     out = embed_to(encoder, cube, spec, args.out, batch_size=args.batch, device=args.device)
     rows = cube.sizes["patch"] * cube.sizes["season"]
@@ -29,7 +29,7 @@ def embed(args: argparse.Namespace) -> dict[str, Any]:
 
 def probe(args: argparse.Namespace) -> dict[str, Any]:
     """Linear probe and kNN, beside an untrained encoder and what needs no encoder."""
-    from seco_lab.checkpoints import load_encoder
+    from seco_lab.commands.weights import encoder_of
     from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat, random_weights
 
     train = load_eurosat(args.data)
@@ -37,7 +37,7 @@ def probe(args: argparse.Namespace) -> dict[str, Any]:
     if args.weights == "random":
         encoder, spec = random_weights(train, size_px=args.size_px, seed=args.seed)
     else:
-        encoder, spec = load_encoder(args.weights)
+        encoder, spec = encoder_of(args)
     result = evaluate_eurosat(
         encoder,
         spec,
@@ -73,55 +73,3 @@ def explore(args: argparse.Namespace) -> dict[str, Any]:
     out = write_explorer_page(args.out, scene, space=next(iter(scene.table.spaces)), title=title)
     say(f"{out} ({out.stat().st_size / 1e6:.1f} MB): open it in any browser, no network needed")
     return {"out": str(out), "places": table.sizes["patch"], "bytes": out.stat().st_size}
-
-
-def weights(args: argparse.Namespace) -> dict[str, Any]:
-    """Say what a weight file holds, or write its encoder in a plain form."""
-    if args.action == "list":
-        from seco_lab.nn.encoders import ENCODERS
-
-        say("encoders: " + ", ".join(ENCODERS))
-        return {"encoders": list(ENCODERS)}
-    if args.file is None or (args.action == "export" and args.out is None):
-        raise ValueError(
-            f"weights {args.action} needs FILE" + (" and OUT" if args.action == "export" else "")
-        )
-    return _inspect(args.file) if args.action == "inspect" else _export(args.file, args.out)
-
-
-def _inspect(file: str) -> dict[str, Any]:
-    from seco_lab.checkpoints import load_encoder
-
-    encoder, spec = load_encoder(file)
-    parameters = sum(p.numel() for p in encoder.parameters())
-    found = {
-        "encoder": encoder.settings(),
-        "features": encoder.num_features,
-        "parameters": parameters,
-        "input": spec.to_dict(),
-    }
-    say(json.dumps(found, indent=1))
-    return found
-
-
-def _export(file: str, out: str | None) -> dict[str, Any]:
-    """Plain torchvision names, with the input contract as text beside the tensors where the format allows."""
-    from safetensors.torch import save_file
-
-    from seco_lab.checkpoints import load_encoder, save_encoder
-
-    kinds = (".safetensors", ".pt")
-    if out is None or Path(out).suffix not in kinds:
-        raise ValueError(
-            f"weights export needs FILE and OUT, where OUT ends in {' or '.join(kinds)}; got {out}"
-        )
-    encoder, spec = load_encoder(file)
-    if Path(out).suffix == ".pt":
-        save_encoder(out, encoder, spec)
-    else:
-        tensors = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-        about = {"encoder": json.dumps(encoder.settings()), "input_spec": json.dumps(spec.to_dict())}
-        save_file(tensors, out, metadata=about)
-    size = Path(out).stat().st_size
-    say(f"{out} ({size / 1e6:.1f} MB)")
-    return {"out": out, "bytes": size}

@@ -1,4 +1,4 @@
-"""Files of weights: written whole or not at all, read without running what they contain."""
+"""The toolkit's own checkpoints: written whole or not at all, read as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from seco_lab import __version__
-from seco_lab.input_spec import InputSpec
-from seco_lab.nn.encoders import ResNet, encoder_from_settings
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT, _VERSION = "seco_lab", 1
@@ -86,13 +83,27 @@ def load_checkpoint(path: str | Path, *, mapped: bool = False) -> dict[str, Any]
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     content = _read(path, mapped)
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    if not is_own(content):
         raise ValueError(f"{path} holds weights, but not of this toolkit; only its own checkpoints fit here")
+    check_version(path, content)
+    return content
+
+
+def is_own(content: Any) -> bool:
+    """Whether the content of a file is what ``save_checkpoint`` wrote."""
+    return isinstance(content, dict) and content.get("format") == _FORMAT
+
+
+def check_version(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of a later version of the toolkit.
+
+    Raises:
+        ValueError: Its format is newer than this version knows.
+    """
     if content["format_version"] > _VERSION:
         raise ValueError(
             f"{path} was written by seco_lab {content['toolkit_version']}, this is {__version__}: update it"
         )
-    return content
 
 
 def _read(path: Path, mapped: bool) -> Any:
@@ -107,62 +118,6 @@ def _read(path: Path, mapped: bool) -> Any:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise ValueError(f"{path} is not a whole checkpoint: truncated, damaged or another format") from error
-
-
-def save_encoder(path: str | Path, encoder: ResNet, spec: InputSpec) -> None:
-    """Write an encoder with its input contract.
-
-    Args:
-        path: Target file.
-        encoder: Any encoder of ``seco_lab.nn.encoders``.
-        spec: What the encoder expects.
-
-    Raises:
-        OSError: As for ``save_checkpoint``.
-        ValueError: The encoder and the contract disagree on the number of bands.
-    """
-    _check_bands(encoder.in_channels, spec)
-    state = encoder.state_dict()
-    save_checkpoint(path, {"encoder": encoder.settings(), "spec": spec.to_dict(), "encoder_state": state})
-
-
-def load_encoder(source: str | Path) -> tuple[ResNet, InputSpec]:
-    """An encoder in eval mode with its input contract, never one without the other.
-
-    Args:
-        source: Folder of a run, one of its checkpoints, or a file of ``save_encoder``.
-
-    Raises:
-        FileNotFoundError: Nothing there.
-        ValueError: Not a checkpoint of the toolkit, or of an encoder that it cannot build.
-    """
-    path = Path(source)
-    path = path / CHECKPOINT_NAME if path.is_dir() else path
-    content = load_checkpoint(path, mapped=True)
-    if content["encoder"] is None:
-        raise ValueError(f"{path} holds an encoder of another library; load its weights with load_checkpoint")
-    encoder, spec = encoder_from_settings(content["encoder"]), InputSpec.from_dict(content["spec"])
-    _check_bands(encoder.in_channels, spec)
-    encoder.load_state_dict(content.get("encoder_state") or _encoder_state(content["method_state"]))
-    return encoder.eval(), spec
-
-
-def _encoder_state(method_state: Mapping[str, Any]) -> dict[str, Any]:
-    prefix = "encoder."
-    return {k.removeprefix(prefix): v for k, v in method_state.items() if k.startswith(prefix)}
-
-
-def _check_bands(in_channels: int, spec: InputSpec) -> None:
-    if in_channels != len(spec.bands):
-        raise ValueError(
-            f"the encoder takes {in_channels} bands, its contract names {len(spec.bands)}: "
-            f"{', '.join(spec.bands)}"
-        )
-
-
-def encoder_settings(encoder: nn.Module) -> dict[str, Any] | None:
-    """What rebuilds an encoder, or None for one that is not the toolkit's own."""
-    return encoder.settings() if isinstance(encoder, ResNet) else None
 
 
 def describe_changes(stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
