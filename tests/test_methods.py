@@ -7,7 +7,7 @@ import torch
 from training import Squares, SquareViews, same_state, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, generator_for
-from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo
+from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo, SimCLR, VICReg
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.encoders import resnet18
 
@@ -25,11 +25,19 @@ CASES = {
         tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
     ),
     "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
+    "simclr": lambda: SimCLR(tiny(), dim=8),
+    "vicreg": lambda: VICReg(tiny(), dim=16),
 }
 
 
 @pytest.fixture(params=CASES)
 def method(request):
+    return CASES[request.param]()
+
+
+@pytest.fixture(params=[name for name in CASES if name not in ("simclr", "vicreg")])
+def queued(request):
+    """The methods that remember past batches."""
     return CASES[request.param]()
 
 
@@ -61,14 +69,14 @@ def test_gradient_reaches_exactly_the_trainable(method):
     assert reached == {id(p) for p in method.trainable()}
 
 
-def test_after_step_moves_keys_and_queue(method):
-    output = method.step(*some_input(method))
-    before = state(method)
+def test_after_step_moves_keys_and_queue(queued):
+    output = queued.step(*some_input(queued))
+    before = state(queued)
     with torch.no_grad():
-        for parameter in method.trainable():
+        for parameter in queued.trainable():
             parameter.add_(0.1)
-    method.after_step(output)
-    changed = {name for name, value in state(method).items() if not torch.equal(value, before[name])}
+    queued.after_step(output)
+    changed = {name for name, value in state(queued).items() if not torch.equal(value, before[name])}
     assert any(name.startswith("key_encoder.") for name in changed)
     assert any(name.endswith("rows") for name in changed)
     assert any(name.endswith("pointer") for name in changed)
@@ -90,12 +98,12 @@ def test_missing_view_names_both_sides(method):
         method.step(views, batch)
 
 
-def test_queue_and_batch_that_do_not_fit_are_refused_before_anything_changes(method):
-    views, batch = some_input(method)
-    before = state(method)
+def test_queue_and_batch_that_do_not_fit_are_refused_before_anything_changes(queued):
+    views, batch = some_input(queued)
+    before = state(queued)
     with pytest.raises(ValueError, match="queue size 16 must be a multiple of the batch size 3"):
-        method.step({name: view[:3] for name, view in views.items()}, batch)
-    assert all(torch.equal(value, before[name]) for name, value in state(method).items())
+        queued.step({name: view[:3] for name, view in views.items()}, batch)
+    assert all(torch.equal(value, before[name]) for name, value in state(queued).items())
 
 
 def test_loss_falls_on_a_world_of_coloured_squares():
