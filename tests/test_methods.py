@@ -7,7 +7,7 @@ import torch
 from training import Squares, SquareViews, same_state, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, generator_for
-from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo, SimCLR, VICReg
+from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo, SeCoEco, SimCLR, VICReg
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.encoders import resnet18
 
@@ -25,6 +25,7 @@ CASES = {
         tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
     ),
     "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
+    "seco-eco": lambda: SeCoEco(tiny(), dim=8, queue_size=16),
     "simclr": lambda: SimCLR(tiny(), dim=8),
     "vicreg": lambda: VICReg(tiny(), dim=16),
 }
@@ -147,6 +148,12 @@ def test_seco_agrees_with_plain_loops():
         assert torch.allclose(output.keys[name], torch.stack(keys[e]))
         total += loss
     assert output.loss.item() == pytest.approx(total, rel=1e-4)
+
+
+def test_seco_eco_is_seco_with_other_numbers():
+    eco, seco = SeCoEco(tiny(), dim=8, queue_size=16), SeCo(tiny(), dim=8, queue_size=16, temperature=0.2)
+    assert eco.settings() == {**seco.settings(), "name": "SeCoEco"}
+    assert eco.step(*some_input(eco)).loss == seco.step(*some_input(seco)).loss
 
 
 def test_keys_pass_one_by_one_unless_asked():

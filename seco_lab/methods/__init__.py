@@ -7,7 +7,8 @@ from seco_lab.methods.gassl import GASSL
 from seco_lab.methods.moco import MoCo
 from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.methods.seco import SeCo
+from seco_lab.methods.seco_eco import SeCoEco
 from seco_lab.methods.simclr import SimCLR
 from seco_lab.methods.vicreg import VICReg
 
-__all__ = ["GASSL", "Method", "MoCo", "MultiLabel", "SeCo", "SimCLR", "StepOutput", "VICReg"]
+__all__ = ["GASSL", "Method", "MoCo", "MultiLabel", "SeCo", "SeCoEco", "SimCLR", "StepOutput", "VICReg"]
