@@ -7,7 +7,7 @@ import torch
 from training import Squares, SquareViews, same_state, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, generator_for
-from seco_lab.methods import GASSL, MoCo, MultiLabel, SeCo, SeCoEco, SimCLR, VICReg
+from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SeCoEco, SimCLR, VICReg
 from seco_lab.methods.seco import SUBSPACES
 from seco_lab.nn.encoders import resnet18
 
@@ -25,7 +25,8 @@ CASES = {
         tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
     ),
     "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
-    "seco-eco": lambda: SeCoEco(tiny(), dim=8, queue_size=16),
+    "seco-eco": lambda: SeCoEco(tiny(), dim=8, queue_size=16, momentum=0.9),
+    "caco": lambda: CACo(tiny(), 10, dim=8, queue_size=16),
     "simclr": lambda: SimCLR(tiny(), dim=8),
     "vicreg": lambda: VICReg(tiny(), dim=16),
 }
@@ -44,8 +45,8 @@ def queued(request):
 
 def some_input(method, step=0):
     batch = Squares()[step]
-    views = SquareViews()(batch.images, generator_for(0, step, "views"))
-    return {name: views.get(name, views["key0"]) for name in method.view_names}, batch
+    crops = list(SquareViews()(batch.images, generator_for(0, step, "views")).values())
+    return {name: crops[(i + i // 4) % 4] for i, name in enumerate(method.view_names)}, batch
 
 
 def state(method):

@@ -19,7 +19,7 @@ class ViewsFor:
 
     def __call__(self, images, generator):
         crops = list(SquareViews()(images, generator).values())
-        return {name: crops[i % 4] for i, name in enumerate(self.names)}
+        return {name: crops[(i + i // 4) % 4] for i, name in enumerate(self.names)}
 
 
 def neighbours(encoder):
