@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from weight_files import network, save_plain, save_seco
 
+from seco_lab.checkpoints import load_encoder
 from seco_lab.cli import main
 from seco_lab.places import AroundCities, plan_places
 from seco_lab.seasons import random_phase
@@ -85,17 +88,77 @@ def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, caps
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == steps
 
 
-def test_embed_explore_probe_weights(cube_path, run_path, tmp_path, capsys):
+def test_embed_and_explore(cube_path, run_path, tmp_path, capsys):
     table, page = tmp_path / "e.parquet", tmp_path / "map.html"
     assert main(["embed", str(cube_path), "--weights", str(run_path), "--out", str(table)]) == 0
     assert main(["explore", str(table), "--cube", str(cube_path), "--out", str(page)]) == 0
     assert "http://" not in page.read_text().replace("http://www.w3.org", "")
-    out = tmp_path / "encoder.safetensors"
-    assert main(["weights", "export", str(run_path), str(out)]) == 0
-    assert out.stat().st_size > 1000
-    capsys.readouterr()
+
+
+def answer(capsys):
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_weights_inspect_export_list(run_path, tmp_path, capsys):
     assert main(["weights", "inspect", str(run_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["input"]["bands"] == ["B04", "B03", "B02"]
+    found = answer(capsys)
+    assert found["input"]["bands"] == ["B04", "B03", "B02"]
+    assert (found["layout"], found["encoder"]["name"], found["missing"]) == (
+        "seco_lab",
+        "resnet18-narrow",
+        [],
+    )
+    out = tmp_path / "encoder.safetensors"
+    assert main(["weights", "export", str(run_path), str(out), "--json"]) == 0
+    assert answer(capsys)["difference"] == 0
+    assert main(["weights", "export", str(out), "--format", "torchvision", "--out", str(tmp_path / "a")]) == 0
+    assert main(["weights", "inspect", str(tmp_path / "a"), "--json"]) == 0
+    assert answer(capsys)["input"] == found["input"]
+    assert main(["weights", "list", "--json"]) == 0
+    listed = answer(capsys)
+    assert "resnet18" in listed["encoders"]
+    assert listed["published"][1]["md5"] == "53d5c41d0f479bdfd31d6746ad4126db"
+
+
+def test_weights_doctor(run_path, cube_path, tmp_path, capsys):
+    assert main(["weights", "doctor", str(run_path), "--json"]) == 0
+    assert answer(capsys)["verdict"] == "clean"
+    out = tmp_path / "clean.pt"
+    args = ["weights", "doctor", str(run_path), "--data", str(cube_path), "--images", "16"]
+    assert main([*args, "--out", str(out)]) == 0
+    one, other = load_encoder(run_path)[0], load_encoder(out)[0]
+    assert torch.equal(one.conv1.weight, other.conv1.weight)
+    assert not torch.equal(one.bn1.running_mean, other.bn1.running_mean)
+    assert main(args) == 2
+    assert "--data CUBE needs --out FILE" in told(capsys)
+
+
+def test_weights_get(tmp_path, capsys):
+    copy = tmp_path / "seco_resnet18_1m.ckpt"
+    copy.write_bytes(b"not the published file")
+    args = ["weights", "get", "seco_resnet18_1m", "--out", str(tmp_path / "out.ckpt")]
+    assert main([*args, "--from", str(copy)]) == 2
+    assert "md5 should be 53d5c41d0f479bdfd31d6746ad4126db and is " in told(capsys)
+    assert main(args) == 1  # the network is closed in tests
+    assert "cannot download https://zenodo.org" in told(capsys)
+    assert main(["weights", "get", "seco_resnet9"]) == 2
+    assert "known are seco_resnet18_100k" in told(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == [copy.name]
+
+
+def test_foreign_weights_are_used_everywhere(cube_path, tmp_path, monkeypatch, capsys):
+    path, table = tmp_path / "seco.ckpt", str(tmp_path / "e.parquet")
+    save_seco(path, network(width=4), network(width=4), monkeypatch=monkeypatch)
+    assert main(["embed", str(cube_path), "--weights", str(path), "--out", table]) == 0
+    plain = str(save_plain(tmp_path / "resnet.pth", network(width=4)))
+    embed = ["embed", str(cube_path), "--weights", plain, "--out", str(tmp_path / "f.parquet")]
+    assert main(embed) == 2
+    assert "pass the contract, one of seco, gassl, imagenet" in told(capsys)
+    assert main([*embed, "--spec", "gassl"]) == 2  # a picture's weights, satellite counts
+    assert "expects" in told(capsys)
+    assert main([*embed, "--spec", "seco"]) == 0
+    assert main(["weights", "inspect", str(path), "--side", "key", "--json"]) == 0
+    assert answer(capsys)["prefix"] == "encoder_k."
 
 
 @pytest.mark.parametrize(
@@ -172,6 +235,14 @@ def test_failed_work_is_not_bad_input(monkeypatch, cube_path, capsys):
     monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
     assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
     assert "no space left" in told(capsys)
+
+
+@pytest.mark.parametrize("action", "list get inspect export doctor".split())
+def test_help_of_weights_has_an_example(action, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["weights", action, "--help"])
+    assert end.value.code == 0
+    assert f"seco-lab weights {action}" in capsys.readouterr().out.split("example:")[1]
 
 
 @pytest.mark.parametrize("command", "demo plan gather pretrain embed probe explore weights".split())

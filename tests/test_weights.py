@@ -366,10 +366,10 @@ def test_no_weights_at_all(tmp_path, content, words):
 def test_archives_that_are_no_weights(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        archive.add(tmp_path / "a.zip", "storages")
-    for name in ("a.zip", "a.tar"):
-        with pytest.raises(ValueError, match="not a whole checkpoint"):
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.add(tmp_path / "a.zip", "\udc80")  # begins like a pickle
+    for name, words in (("a.zip", "truncated, damaged"), ("a.tar", r"begins with b'\\x80")):
+        with pytest.raises(ValueError, match=words):
             read_weights(tmp_path / name)
     torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)).save(tmp_path / "a.jit")
     with pytest.raises(ValueError, match="TorchScript program"):

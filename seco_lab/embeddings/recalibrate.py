@@ -64,7 +64,7 @@ def recalibrated(
         )
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum, layer.training = None, True  # None: plain mean over batches
+        layer.momentum = None  # plain mean over batches
     copied.train()
     done = 0
     for rows in tqdm(_draw(cube, images, batch_size, seed), unit="batch", disable=not progress):
