@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from labelled import class_cube
 from parity import fill, fill_queue, parameter, rand, tiny_encoder
 from training import SPEC, same_state, tiny_run
 from weight_files import (
@@ -27,6 +28,7 @@ from weight_files import (
 from seco_lab.checkpoints import contract_from, load_encoder, published, read_weights, save_encoder
 from seco_lab.checkpoints.contracts import CONTRACTS, GASSL, IMAGENET, PICTURE_OF_SENTINEL2, SECO
 from seco_lab.checkpoints.opening import open_file
+from seco_lab.embeddings import Preparation
 from seco_lab.methods import MoCo
 from seco_lab.nn.inputs import standardise, to_unit_range
 
@@ -255,6 +257,17 @@ def test_pictures_are_not_fed_with_satellite_counts():
         to_unit_range(torch.zeros(1, 3, 2, 2), GASSL, "dn")
     white = torch.full((1, 3, 2, 2), 255.0)
     assert to_unit_range(white, PICTURE_OF_SENTINEL2, "eurosat_jpeg").unique().tolist() == [1.0]
+
+
+def test_weights_of_pictures_and_of_seco_take_eurosat():
+    cube = class_cube(4)
+    images = torch.full((1, 3, 16, 16), 102.0)  # reflectance 0.11
+    for spec, red in ((SECO, 0.11 * 255 / 129), (PICTURE_OF_SENTINEL2, 102 / 255)):
+        pixels = Preparation.of(cube, spec)(images)
+        assert pixels.shape == (1, 3, 224, 224)
+        assert float(pixels[0, 0].mean()) == pytest.approx((red - 0.485) / 0.229, abs=1e-4)
+    with pytest.raises(ValueError, match="expects 'uint8' and the data are 'eurosat_jpeg'"):
+        Preparation.of(cube, GASSL)
 
 
 def test_contract_by_name_and_from_a_file(tmp_path):

@@ -13,6 +13,7 @@ from weight_files import gassl_state, network, save_plain, save_seco, seco_state
 
 from seco_lab.checkpoints import batchnorm_report, export, export_weights, load_encoder, read_weights
 from seco_lab.embeddings import recalibrated
+from seco_lab.nn.encoders import resnet18
 from seco_lab.nn.inputs import standardise, to_unit_range
 
 
@@ -102,7 +103,7 @@ def counted(number, **options):
         (40, 120, 40, "clean", 40),
         (65, 120, 40, "polluted", 40),
         (30, 120, 40, "unknown", 40),
-        (0, 0, 40, "untrained", 40),
+        (0, 0, 40, "unknown", 40),  # counters were reset, the statistics were not
         (40, 120, None, "clean", 40),  # counted by the key encoder's three views
         (65, 120, None, "polluted", 40),
     ],
@@ -113,6 +114,11 @@ def test_batches_against_steps(tmp_path, monkeypatch, query, key, steps, verdict
     assert (report.verdict, report.batches, report.expected) == (verdict, query, expected)
     if verdict == "polluted":
         assert "saw 65 batches where training explains 40: 25 of something else" in report.reason
+
+
+def test_fresh_encoder_is_untrained(tmp_path):
+    report = batchnorm_report(save_plain(tmp_path / "a", resnet18(width=2)))
+    assert (report.verdict, report.batches) == ("untrained", 0)
 
 
 def test_key_encoder_sees_every_view(tmp_path, monkeypatch):

@@ -147,7 +147,7 @@ def _verdict(
     dead = [layer.name for layer in layers if layer.var[0] < 0]
     if dead:
         return "broken", f"running variances below 0 in {', '.join(dead)}: these weights cannot be used"
-    if batches == 0:
+    if all(layer.mean == (0, 0) and layer.var == (1, 1) for layer in layers):
         return "untrained", "BatchNorm has never seen a batch: its statistics are those of initialisation"
     if batches is None or expected is None:
         return "unknown", "the file does not count steps and batches, so nothing can be compared"
