@@ -37,6 +37,16 @@ def test_torchvision_export_is_a_bare_state_dict(tmp_path):
     assert json.loads((tmp_path / "a.bin.json").read_text())["input_spec"] == SPEC.to_dict()
 
 
+def test_other_text_beside_a_file_is_no_contract(tmp_path):
+    save_plain(tmp_path / "a.pth", network())
+    (tmp_path / "a.pth.json").write_text('{"epochs": 3}')
+    with pytest.raises(ValueError, match="tells which input its weights expect"):
+        read_weights(tmp_path / "a.pth")
+    (tmp_path / "a.pth.json").write_text('{"input_spec": {"bands": []}}')
+    with pytest.raises(ValueError, match=r"a\.pth\.json is no input contract"):
+        read_weights(tmp_path / "a.pth")
+
+
 def test_onnx_export_runs_for_any_batch_and_size(tmp_path):
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -1,6 +1,7 @@
 """Published files: the registry, imports and downloads that are checked, and what a wrong sum does."""
 
 import hashlib
+import http.client
 import io
 import os
 import re
@@ -96,6 +97,18 @@ def test_beginning_of_a_sha256_is_enough(known, tmp_path):
         get_weights(replace(entry, sha256="00000000"), tmp_path / "b", source=path)
 
 
+def test_without_a_sum_the_content_must_fit(known, tmp_path):
+    path, entry = known
+    entry, out = replace(entry, md5=None), tmp_path / "out" / "a"
+    with pytest.raises(ValueError, match="it holds a resnet18, not a resnet50; nothing was kept"):
+        get_weights(replace(entry, encoder="resnet50"), out, source=path)
+    (tmp_path / "page").write_text("<html>log in</html>")
+    with pytest.raises(ValueError, match="a web page, perhaps saved instead of the download"):
+        get_weights(entry, out, source=tmp_path / "page")
+    assert os.listdir(out.parent) == []
+    assert get_weights(entry, out, source=path) == out
+
+
 def test_another_file_is_not_overwritten(known, tmp_path):
     path, entry = known
     out = tmp_path / "taken"
@@ -140,7 +153,15 @@ def test_download(known, tmp_path, monkeypatch, length):
     assert out.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("error", [urllib.error.URLError("no route"), TimeoutError("too slow"), "cut short"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        urllib.error.URLError("no route"),
+        TimeoutError("too slow"),
+        http.client.BadStatusLine("?"),
+        "cut short",
+    ],
+)
 def test_failed_download_leaves_nothing(known, tmp_path, monkeypatch, error):
     path, entry = known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import urllib.error
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seco_lab import __version__
+from seco_lab.checkpoints.contracts import CONTRACTS
 from seco_lab.checkpoints.published import PublishedFile, sums_of
+from seco_lab.checkpoints.weights import read_weights
 
 _BLOCK_BYTES = 2**20
 _TIMEOUT_S = 60
@@ -37,7 +40,8 @@ def get_weights(
     Raises:
         FileNotFoundError: No file at ``source``.
         FileExistsError: ``out`` is there and is another file.
-        ValueError: The checksum is wrong; both sums are named and nothing is left behind.
+        ValueError: The checksum is wrong, both sums are named; or, where none is known, the file holds no
+            such encoder. Nothing is left behind.
         OSError: No network, or the disk is full.
     """
     out = Path(out or entry.file)
@@ -84,7 +88,7 @@ def _fill(file: BinaryIO, entry: PublishedFile, source: str | Path | None, progr
                 file.write(block)
                 if progress:
                     progress(file.tell(), total)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise ConnectionError(
             f"cannot download {entry.url} ({reason}); fetch it on another machine, then: "
@@ -94,5 +98,16 @@ def _fill(file: BinaryIO, entry: PublishedFile, source: str | Path | None, progr
 
 def _verify(entry: PublishedFile, path: Path, source: str | Path) -> None:
     difference = sums_of(path).difference(entry)
+    if difference is None and not (entry.md5 or entry.sha256):
+        difference = _other_kind(entry, path)
     if difference:
         raise ValueError(f"{source} is not {entry.file}: {difference}; nothing was kept, get it again")
+
+
+def _other_kind(entry: PublishedFile, path: Path) -> str | None:
+    """Where no sum is known: why the content cannot be the published one, None where it can."""
+    try:
+        found = read_weights(path, spec=CONTRACTS[entry.contract]).report.encoder["name"]
+    except ValueError as error:
+        return str(error)
+    return None if found == entry.encoder else f"it holds a {found}, not a {entry.encoder}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from seco_lab.checkpoints.contracts import CONTRACTS, GASSL, IMAGENET, SECO
+from seco_lab.checkpoints.contracts import CONTRACTS, GASSL, IMAGENET, SECO, contract_from
 from seco_lab.checkpoints.files import CHECKPOINT_NAME, check_version, is_own, save_checkpoint
 from seco_lab.checkpoints.layouts import Found, build, choose, resnets_in, settings_of
 from seco_lab.checkpoints.opening import Opened, open_file, state_of
@@ -96,20 +96,18 @@ def read_weights(source: str | Path, *, spec: InputSpec | None = None, side: str
     layout = _layout(opened.content, state, chosen)
     contract, words = _contract(path, layout, opened, chosen, spec)
     check_bands(encoder.in_channels, contract, path)
-    loaded = [name for name in encoder.state_dict() if name in chosen.entries]
     report = WeightsReport(
         path=str(path),
         layout=layout,
         encoder=encoder.settings(),
         side=chosen.side,
         prefix=chosen.prefix,
-        loaded=tuple(loaded),
         missing=tuple(missing),
-        extra=_extra(state, chosen, set(loaded)),
         shells=opened.shells,
         contract=words,
         epoch=_number(opened.content, "epoch"),
         global_step=_number(opened.content, "global_step", "step"),
+        **_taken(state, chosen, encoder),
     )
     return Weights(encoder, contract, report)
 
@@ -214,10 +212,9 @@ def _stored_contract(path: Path, opened: Opened) -> tuple[InputSpec | None, str]
         return InputSpec.from_dict(opened.content["spec"]), "stored in the file"
     if opened.metadata and "input_spec" in opened.metadata:
         return InputSpec.from_dict(json.loads(opened.metadata["input_spec"])), "stored in the file"
-    if sidecar(path).is_file():
-        return InputSpec.from_dict(
-            json.loads(sidecar(path).read_text())["input_spec"]
-        ), f"from {sidecar(path).name}"
+    beside = sidecar(path)
+    if beside.is_file() and '"input_spec"' in beside.read_text():
+        return contract_from(str(beside)), f"from {beside.name}"
     return None, ""
 
 
@@ -237,11 +234,12 @@ def _known_contract(path: Path, layout: str, chosen: Found) -> tuple[InputSpec |
     return None, f"no published file by its checksum, {bands} bands"
 
 
-def _extra(state: Mapping[str, Tensor], chosen: Found, loaded: set[str]) -> tuple[str, ...]:
-    taken = {name for name in chosen.entries if name in loaded}
+def _taken(state: Mapping[str, Tensor], chosen: Found, encoder: ResNet) -> dict[str, tuple[str, ...]]:
+    """Which entries of a file the encoder took, under its own names, and which it left, under the file's."""
+    loaded = tuple(name for name in encoder.state_dict() if name in chosen.entries)
     own = [name for name in state if name.startswith(chosen.prefix)]
-    names = dict(zip(own, chosen.entries, strict=True))
-    return tuple(name for name in state if names.get(name) not in taken)
+    taken = {theirs for theirs, ours in zip(own, chosen.entries, strict=True) if ours in set(loaded)}
+    return {"loaded": loaded, "extra": tuple(name for name in state if name not in taken)}
 
 
 def _number(content: Any, *names: str) -> int | None:
