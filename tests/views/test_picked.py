@@ -66,6 +66,18 @@ def test_a_step_decides_its_seasons_alone():
     assert not torch.equal(PickedSeasons(Whole(), YearsApart(), seed=4)[1].time, later)
 
 
+class Same(Whole):
+    """The same places at every step."""
+
+    def __getitem__(self, step):
+        return super().__getitem__(0)
+
+
+def test_a_place_that_comes_again_shows_other_seasons():
+    batches = PickedSeasons(Same(), YearsApart())
+    assert not torch.equal(batches[0].time, batches[1].time)
+
+
 MISSING = torch.iinfo(torch.int64).min
 
 
