@@ -100,7 +100,11 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument(
         "cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows"
     )
-    pretrain.add_argument("--method", default="seco", help="moco, moco-tp, seco, geo or geo-tp (seco)")
+    pretrain.add_argument(
+        "--method",
+        default="seco",
+        help="seco, moco, geo, simclr or vicreg; moco-tp, geo-tp, simclr-tp, vicreg-tp pair seasons (seco)",
+    )
     pretrain.add_argument("--encoder", default="resnet18")
     length = pretrain.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int)
@@ -110,10 +114,12 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument("--size-px", type=int, help="height and width of the views (96, or the patch)")
     pretrain.add_argument("--bands", default="rgb")
     pretrain.add_argument("--split", help="use only the patches of this split, where the cube has splits")
-    pretrain.add_argument("--queue", type=int, help="negatives; by default 16384 or what the data allow")
-    pretrain.add_argument("--temperature", type=float, default=0.07)
-    pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999, less for short runs")
-    pretrain.add_argument("--lr", type=float, default=0.03)
+    pretrain.add_argument("--queue", type=int, help="negatives; the papers have 16384")
+    pretrain.add_argument("--temperature", type=float, help="0.07 in the papers")
+    pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999 in the papers")
+    pretrain.add_argument("--optimizer", help="sgd (the papers) or adamw")
+    pretrain.add_argument("--lr", type=float, help="0.03 in the papers")
+    pretrain.add_argument("--strength", help="of the views: paper, or mild (keeps more of the colours)")
     pretrain.add_argument("--schedule", default="cosine", help="cosine or steps")
     pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     pretrain.add_argument("--seed", type=int, default=0)

@@ -25,6 +25,9 @@ CASES = {
         tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
     ),
     "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
+    "moco, steady": lambda: MoCo(tiny(), dim=8, queue_size=16, steady=True),
+    "seco, steady": lambda: SeCo(tiny(), dim=8, queue_size=16, steady=True),
+    "geo, steady": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16, steady=True),
     "seco-eco": lambda: SeCoEco(tiny(), dim=8, queue_size=16, momentum=0.9),
     "caco": lambda: CACo(tiny(), 10, dim=8, queue_size=16),
     "simclr": lambda: SimCLR(tiny(), dim=8),

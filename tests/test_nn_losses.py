@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seco_lab.nn.losses import (
+    batch_logits,
     contrastive_logits,
     geometric_between,
     info_nce,
@@ -17,6 +18,13 @@ from seco_lab.nn.losses import (
 
 def vectors(rows, dim=8, seed=0):
     return unit_length(torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed)))
+
+
+def test_batch_logits_leave_the_own_key_out():
+    query, keys = vectors(5, seed=1), vectors(5, seed=2)
+    found = batch_logits(query, keys, temperature=0.2)
+    wanted = [[float(query[i] @ keys[j]) / 0.2 for j in range(5) if j != i] for i in range(5)]
+    assert torch.allclose(found, torch.tensor(wanted), atol=1e-6)
 
 
 def test_info_nce_agrees_with_plain_loops():

@@ -105,6 +105,23 @@ def test_interrupt_inside_a_step_lets_it_finish(undisturbed, tmp_path):
     assert steady(run.folder) == steady(undisturbed.folder)
 
 
+def test_adamw_is_a_word_and_resumes_to_the_bit(undisturbed, tmp_path):
+    whole = tiny_run(steps=6, optimizer="adamw", lr=0.002)
+    finish(whole)
+    assert not same_state(whole.method, undisturbed.method)
+    first = tiny_run(tmp_path / "run", steps=6, optimizer="adamw", lr=0.002)
+    for log in first:
+        if log.step == 3:
+            first.save()
+            break
+    second = tiny_run(tmp_path / "run", steps=6, optimizer="adamw", lr=0.002)
+    assert second.resume()
+    finish(second)
+    assert same_state(second.method, whole.method)
+    with pytest.raises(ValueError, match="optimizer must be one of sgd, adamw, got 'lars'"):
+        tiny_run(optimizer="lars")
+
+
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_resume_is_exact_to_the_bit(undisturbed, tmp_path, stop):
     first = tiny_run(tmp_path / "run", steps=9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any]:
 
 def _build(args: argparse.Namespace, out: Path) -> Any:
     """The run that the arguments describe; the number of steps is fixed and written down first."""
-    from seco_lab.commands.recipes import momentum_for, recipe_named
+    from seco_lab.commands.recipes import recipe_named
 
     recipe = recipe_named(args.method)
     data = open_data(args.cube, args.split)
@@ -98,8 +98,10 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
     steps = stored or parts.steps_wanted()
     if steps is None:
         steps = parts.steps_in(args.minutes)
-        say(f"{args.minutes:g} minutes are {steps} steps")
-    run = parts.run(steps, momentum_for(steps, args.momentum), out)
+        say(f"{args.minutes:g} minutes are enough for {steps} steps")
+    tuning = parts.tuning(steps)
+    say(f"{steps} steps: {tuning.text()}")
+    run = parts.run(steps, out)
     if not (out / RUN_FILE).exists():
         _store(out, args, steps)
     return run
@@ -109,7 +111,6 @@ class _Parts:
     """Batches, views and method of a run whose length is not known yet."""
 
     def __init__(self, args: argparse.Namespace, recipe: Any, data: Data) -> None:
-        from seco_lab.commands.recipes import queue_for
         from seco_lab.data import CubeBatches, input_spec_for
 
         side = min(data.cube.sizes["y"], data.cube.sizes["x"])
@@ -126,7 +127,6 @@ class _Parts:
             seed=args.seed,
             rows=data.rows,
         )
-        self.queue = queue_for(self.batches.steps_per_epoch * args.batch, args.batch, args.queue)
 
     def steps_wanted(self) -> int | None:
         """Steps asked for by number or by epochs; None where minutes were given."""
@@ -137,18 +137,40 @@ class _Parts:
         epochs = 200 if self.args.epochs is None else self.args.epochs
         return max(1, round(epochs * self.batches.steps_per_epoch))
 
-    def run(self, steps: int, momentum: float, out: Path | None) -> Any:
+    def tuning(self, steps: int) -> Any:
+        """The numbers for a run of that length, those on the command line first."""
+        from seco_lab.commands.recipes import tuning_for
+
+        asked = {
+            name: getattr(self.args, name)
+            for name in ("optimizer", "lr", "temperature", "momentum", "strength")
+            if getattr(self.args, name) is not None
+        }
+        return replace(tuning_for(steps), **asked)
+
+    def run(self, steps: int, out: Path | None) -> Any:
+        from seco_lab.commands.recipes import STRENGTHS, queue_for
         from seco_lab.nn.encoders import encoder_named
         from seco_lab.train import PretrainingRun, TrainConfig
 
         encoder = encoder_named(self.args.encoder, len(self.spec.bands))
-        method = self.recipe.build(
-            encoder, self.data.cube, self.queue, momentum, self.args.temperature, self.args.seed
-        )
+        tuning = self.tuning(steps)
+        samples = self.batches.steps_per_epoch * self.args.batch
+        queue = self.args.queue
+        if queue is None:
+            queue = queue_for(samples, self.args.batch, tuning.queue_batches)
+        method = self.recipe.build(encoder, self.data.cube, queue, tuning, self.args.seed)
         config = TrainConfig(
-            steps=steps, lr=self.args.lr, schedule=_schedule(self.args.schedule), seed=self.args.seed
+            steps=steps,
+            optimizer=tuning.optimizer,
+            lr=tuning.lr,
+            schedule=_schedule(self.args.schedule, min(tuning.warmup_steps, steps // 10)),
+            seed=self.args.seed,
         )
-        views = self.recipe.views(self.spec, self.size_px)
+        if tuning.strength not in STRENGTHS:
+            known = ", ".join(STRENGTHS)
+            raise LookupError(f"unknown strength of views {tuning.strength!r}; known are {known}")
+        views = self.recipe.views(self.spec, self.size_px, strength=STRENGTHS[tuning.strength])
         return PretrainingRun(
             method, self.batches, views, config, spec=self.spec, folder=out, device=self.args.device
         )
@@ -156,16 +178,16 @@ class _Parts:
     def steps_in(self, minutes: float) -> int:
         from seco_lab.train import steps_for_minutes
 
-        return steps_for_minutes(self.run(1, 0.99, None), minutes)
+        return steps_for_minutes(self.run(1, None), minutes)
 
 
-def _schedule(name: str) -> Any:
+def _schedule(name: str, warmup_steps: int) -> Any:
     from seco_lab.train import StepCosine, StepDecay
 
-    known = {"cosine": StepCosine, "steps": StepDecay}
+    known = {"cosine": StepCosine(warmup_steps=warmup_steps), "steps": StepDecay()}
     if name not in known:
         raise LookupError(f"unknown schedule {name!r}; known are {', '.join(known)}")
-    return known[name]()
+    return known[name]
 
 
 def _stored_steps(out: Path) -> int | None:

@@ -41,6 +41,7 @@ class GASSL(MoCo):
         momentum: float = 0.999,
         temperature: float = 0.02,
         multi_label: MultiLabel | None = None,
+        steady: bool = False,
         seed: int = 0,
     ) -> None:
         """Build the method around an encoder and the clusters of its places.
@@ -54,6 +55,7 @@ class GASSL(MoCo):
             momentum: Share of the key encoder kept at each step, in [0, 1].
             temperature: Divides the similarities; the official command sets 0.02.
             multi_label: Take ``ml_cpc`` with this alpha in place of cross-entropy, which the paper has.
+            steady: Standardise embeddings and take negatives from the batch too, for short runs.
             seed: Seed of head, classifier and queue.
 
         Raises:
@@ -66,6 +68,7 @@ class GASSL(MoCo):
             momentum=momentum,
             temperature=temperature,
             multi_label=multi_label,
+            steady=steady,
             seed=seed,
         )
         labels = torch.as_tensor(place_clusters, dtype=torch.int64)

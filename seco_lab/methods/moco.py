@@ -11,9 +11,18 @@ from torch import Tensor, nn
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.multi_label import MultiLabel
+from seco_lab.methods.projectors import standardised_head
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
-from seco_lab.nn.losses import contrastive_logits, ml_cpc, pick_positive, top1, top_n_share, unit_length
+from seco_lab.nn.losses import (
+    batch_logits,
+    contrastive_logits,
+    ml_cpc,
+    pick_positive,
+    top1,
+    top_n_share,
+    unit_length,
+)
 from seco_lab.nn.momentum import NegativeQueue, momentum_copy, momentum_update
 
 
@@ -43,6 +52,7 @@ class MoCo(nn.Module):
         momentum: float = 0.999,
         temperature: float = 0.07,
         multi_label: MultiLabel | None = None,
+        steady: bool = False,
         seed: int = 0,
     ) -> None:
         """Build heads, momentum copies and queue around an encoder.
@@ -54,17 +64,23 @@ class MoCo(nn.Module):
             momentum: Share of the key encoder kept at each step, in [0, 1].
             temperature: Divides the similarities.
             multi_label: Take ``ml_cpc`` with this alpha in place of cross-entropy.
+            steady: For short runs, where the key encoder still changes fast: heads that standardise the
+                embeddings, and the keys of the batch's other images as further negatives. Without it the
+                queue is told apart from fresh keys by its age. The papers do without.
             seed: Seed of the head and of the queue's first rows.
         """
         super().__init__()
         features = encoder.num_features
         self.encoder = encoder
-        self.head = mlp_head(features, features, dim, seed=seed)
+        if steady:
+            self.head = standardised_head(features, dim, seed=seed)
+        else:
+            self.head = mlp_head(features, features, dim, seed=seed)
         self.key_encoder = momentum_copy(encoder)
         self.key_head = momentum_copy(self.head)
         self.queue = NegativeQueue(queue_size, dim, seed=seed)
         self.dim, self.momentum, self.temperature, self.seed = dim, momentum, temperature, seed
-        self.multi_label = multi_label
+        self.multi_label, self.steady = multi_label, steady
         if multi_label is not None and multi_label.alpha_end is not None:
             self.register_buffer("steps_done", torch.zeros((), dtype=torch.int64))
 
@@ -88,7 +104,7 @@ class MoCo(nn.Module):
 
         Returns:
             Output of the head (B, dim), the same at unit length, its keys (B, dim), and the logits
-            (B, 1 + queue size).
+            (B, 1 + negatives).
         """
         query, key = views_named(views, self.view_names, type(self).__name__)
         self.queue.check_batch_size(len(query))
@@ -97,10 +113,13 @@ class MoCo(nn.Module):
         with torch.no_grad():
             positive = unit_length(self.key_head(self.key_encoder(key)))
         logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
+        if self.steady:
+            fresh = batch_logits(embedding, positive, temperature=self.temperature)
+            logits = torch.cat([logits, fresh], dim=1)
         return projected, embedding, positive, logits
 
     def choose(self, logits: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and metrics of picking column 0 out of logits (B, 1 + queue size)."""
+        """Loss and metrics of picking column 0 out of logits (B, 1 + negatives)."""
         if self.multi_label is None:
             return pick_positive(logits), {"top1": top1(logits)}
         step = int(self.steps_done) if hasattr(self, "steps_done") else 0
@@ -129,5 +148,6 @@ class MoCo(nn.Module):
             "momentum": self.momentum,
             "temperature": self.temperature,
             "seed": self.seed,
+            **({"steady": True} if self.steady else {}),
             **({} if self.multi_label is None else self.multi_label.settings()),
         }

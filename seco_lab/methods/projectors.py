@@ -33,6 +33,21 @@ def batchnorm_mlp(sizes: Sequence[int], *, seed: int = 0, stream: str = "project
     return nn.Sequential(*layers)
 
 
+def standardised_head(features: int, dim: int, *, seed: int = 0, stream: str = "head") -> nn.Sequential:
+    """Two layers whose embeddings have mean 0 and variance 1 in each dimension of a batch (arXiv:2104.02057).
+
+    So keys of different ages do not differ by a common offset.
+
+    Args:
+        features: Length of the representation and of the hidden layer.
+        dim: Length of the embedding.
+        seed: Seed of the first weights.
+        stream: Name that keeps heads of the same seed apart.
+    """
+    head = batchnorm_mlp((features, features, dim), seed=seed, stream=stream)
+    return head.append(nn.BatchNorm1d(dim, affine=False))
+
+
 def _linear(d_in: int, d_out: int, seed: int, stream: str) -> nn.Linear:
     layer = build_from_seed(lambda: nn.Linear(d_in, d_out), seed, stream)
     layer.bias = None

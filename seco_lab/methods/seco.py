@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
+from seco_lab.methods.projectors import standardised_head
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
-from seco_lab.nn.losses import contrastive_logits, pick_positive, top1, unit_length
+from seco_lab.nn.losses import batch_logits, contrastive_logits, pick_positive, top1, unit_length
 from seco_lab.nn.momentum import NegativeQueue, momentum_copy, momentum_update
 
 # Sub-space i takes key i as positive; the other keys differ from the query in what it must keep apart.
@@ -49,6 +51,7 @@ class SeCo(nn.Module):
         momentum: float = 0.999,
         temperature: float = 0.07,
         keys_together: bool = False,
+        steady: bool = False,
         seed: int = 0,
     ) -> None:
         """Build heads, momentum copies and queues around an encoder.
@@ -61,21 +64,23 @@ class SeCo(nn.Module):
             temperature: Divides the similarities.
             keys_together: One forward pass over the keys of all views, so that BatchNorm sees them as one
                 batch; the official code passes each key batch by itself, and so does the default.
+            steady: For short runs, where the key encoder still changes fast: heads that standardise the
+                embeddings, and the keys of the batch's other images as further negatives. Without it the
+                queue is told apart from fresh keys by its age. The papers do without.
             seed: Seed of the heads and of the queues' first rows.
         """
         super().__init__()
         features = encoder.num_features
         self.encoder = encoder
-        self.heads = nn.ModuleList(
-            mlp_head(features, features, dim, seed=seed, stream=f"head {name}") for name in SUBSPACES
-        )
+        head = partial(standardised_head, features) if steady else partial(mlp_head, features, features)
+        self.heads = nn.ModuleList(head(dim, seed=seed, stream=f"head {name}") for name in SUBSPACES)
         self.key_encoder = momentum_copy(encoder)
         self.key_heads = momentum_copy(self.heads)
         self.queues = nn.ModuleList(
             NegativeQueue(queue_size, dim, seed=seed, stream=f"queue {name}") for name in SUBSPACES
         )
         self.dim, self.momentum, self.temperature = dim, momentum, temperature
-        self.keys_together, self.seed = keys_together, seed
+        self.keys_together, self.steady, self.seed = keys_together, steady, seed
 
     def trainable(self) -> Iterable[nn.Parameter]:
         """Parameters of encoder and heads."""
@@ -112,7 +117,11 @@ class SeCo(nn.Module):
         # Sub-space 0 ignores all that changed, so keys of other changes are no negatives to it.
         others = [] if i == 0 else [key for j, key in enumerate(keys) if j != i]
         negatives = torch.cat([self.queues[i].rows, *others])
-        return contrastive_logits(embedding, keys[i], negatives, temperature=self.temperature)
+        logits = contrastive_logits(embedding, keys[i], negatives, temperature=self.temperature)
+        if self.steady:
+            fresh = batch_logits(embedding, keys[i], temperature=self.temperature)
+            logits = torch.cat([logits, fresh], dim=1)
+        return logits
 
     def after_step(self, output: StepOutput) -> None:
         """Enqueue the keys of each sub-space and move the key encoder."""
@@ -134,5 +143,6 @@ class SeCo(nn.Module):
             "momentum": self.momentum,
             "temperature": self.temperature,
             "keys_together": self.keys_together,
+            **({"steady": True} if self.steady else {}),
             "seed": self.seed,
         }

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
-from seco_lab.methods.projectors import batchnorm_mlp, check_two_places
+from seco_lab.methods.projectors import check_two_places, standardised_head
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.losses import unit_length
 
@@ -45,8 +45,7 @@ class SimCLR(nn.Module):
         super().__init__()
         features = encoder.num_features
         self.encoder = encoder
-        self.head = batchnorm_mlp((features, features, dim), seed=seed, stream="simclr")
-        self.head.append(nn.BatchNorm1d(dim, affine=False))
+        self.head = standardised_head(features, dim, seed=seed, stream="simclr")
         self.dim, self.temperature, self.seed = dim, temperature, seed
 
     def trainable(self) -> Iterable[nn.Parameter]:

@@ -37,6 +37,24 @@ def contrastive_logits(query: Tensor, positive: Tensor, negatives: Tensor, *, te
         return torch.cat([own, query @ negatives.T], dim=1) / temperature
 
 
+def batch_logits(query: Tensor, keys: Tensor, *, temperature: float) -> Tensor:
+    """Similarities of each query to the keys of the other rows of its batch.
+
+    Args:
+        query: Shape (B, D), unit length.
+        keys: Shape (B, D), unit length; row i belongs to query i and is left out of its row.
+        temperature: Divides the similarities; positive.
+
+    Returns:
+        Shape (B, B - 1).
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        every = query @ keys.T / temperature
+    rows = len(every)
+    # Without its first entry the flat matrix has a diagonal entry at the end of every B + 1.
+    return every.flatten()[1:].view(rows - 1, rows + 1)[:, :-1].reshape(rows, rows - 1)
+
+
 def pick_positive(logits: Tensor) -> Tensor:
     """Cross-entropy with column 0 as the answer: shape (B, 1 + K) to a scalar, mean over the batch."""
     answers = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+import torch
+from torch import nn
 
 from seco_lab.nn.devices import PRECISIONS
 from seco_lab.train.schedules import Schedule, StepCosine, schedule_from_dict, schedule_to_dict
 
+OPTIMIZERS = ("sgd", "adamw")
 # Fields that may change when a run is continued: they touch neither weights nor metrics.
 _FREE = ("save_every_minutes", "check_input", "watch_every_steps")
 
@@ -23,8 +28,10 @@ class TrainConfig:
         epochs: Passes over the data; ignored where ``steps`` is given.
         steps: Number of steps, or None for ``epochs`` passes.
         lr: Learning rate before the schedule; the papers take 0.03 for batches of 256.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay of SGD.
+        optimizer: ``"sgd"`` as in both papers, or ``"adamw"``, which learns more in the first thousands of
+            steps (``docs/decisions/0046-short-runs.md``).
+        momentum: Momentum of SGD; AdamW has its own.
+        weight_decay: Weight decay of the optimizer.
         schedule: Factor on the learning rate by step.
         seed: Seed of the views' chance.
         precision: ``"auto"`` (bf16 where the hardware multiplies it), ``"bf16"`` or ``"float32"``.
@@ -38,6 +45,7 @@ class TrainConfig:
     epochs: int = 200
     steps: int | None = None
     lr: float = 0.03
+    optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 1e-4
     schedule: Schedule = field(default_factory=StepCosine)
@@ -62,12 +70,20 @@ class TrainConfig:
         for name in ("lr", "save_every_minutes"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Length of the run in steps."""
         return self.epochs * steps_per_epoch if self.steps is None else self.steps
+
+    def build_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer over these parameters."""
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, ready for JSON."""

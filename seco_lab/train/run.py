@@ -82,12 +82,7 @@ class PretrainingRun:
         self.precision = choose_precision(self.config.precision, self.device)
         self.steps, self.step = self.config.total_steps(batches.steps_per_epoch), 0
         self._place(method)
-        self._optimizer = torch.optim.SGD(
-            method.trainable(),
-            lr=self.config.lr,
-            momentum=self.config.momentum,
-            weight_decay=self.config.weight_decay,
-        )
+        self._optimizer = self.config.build_optimizer(method.trainable())
         # Reading a loss makes a GPU wait, so there it is read every tenth step only.
         self._look_every = 1 if self.device.type == "cpu" else 10
         self._losses = LossWatch(self._look_every, self._input_of)

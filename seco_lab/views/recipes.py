@@ -47,6 +47,11 @@ class Strength:
     sigma_px: tuple[float, float] = (0.1, 2.0)
 
 
+# Colour is half of what a satellite tells, and a blur of 2 px was meant for views of 224 px: from
+# these, small views learn more about land cover (docs/decisions/0046-short-runs.md).
+MILD = Strength(hue=0.05, p_gray=0.1, sigma_px=(0.1, 1.0))
+
+
 @dataclass(frozen=True)
 class Look:
     """Changes of colour, sharpness and direction drawn for n images, on the CPU.
