@@ -167,7 +167,7 @@ def test_foreign_weights_are_used_everywhere(cube_path, tmp_path, monkeypatch, c
         (["--bands", "B02,B99"], "B99"),
         (["--batch", "64"], "64"),
         (["--queue", "7"], "queue size 7"),
-        (["--method", "simclr"], "known are moco"),
+        (["--method", "byol"], "known are moco"),
         (["--encoder", "vit"], "resnet18"),
         (["--schedule", "linear"], "cosine"),
         (["--split", "train"], "no splits"),

@@ -19,7 +19,7 @@ _SENTINEL2_RGB, _PICTURE = ("B04", "B03", "B02"), ("R", "G", "B")
 
 # Official SeCo code, datasets/seco_dataset.py: 2 % and 98 % quantiles of 3000 images, B04 0 to 129, B03 2 to
 # 103, B02 3 to 88. In Sentinel-2 DN: B04 0 to 5059, B03 78 to 4039, B02 118 to 3451, by unit_factor. The
-# official code rounds down to whole counts twice, which the contract leaves out: at most 0.8 % of the range.
+# official code rounds down to whole counts twice, which the contract leaves out: at most 1.6 % of the range.
 SECO = InputSpec(
     "sentinel2-l2a",
     _SENTINEL2_RGB,
