@@ -33,7 +33,7 @@ def eurosat(args: argparse.Namespace) -> None:
     out = args.out or f"runs/eurosat-{args.cpu_minutes:g}"
     run(
         *["pretrain", args.folders[0], "--method", "moco", "--split", "train", "--size-px", "64"],
-        *["--minutes", str(args.cpu_minutes / cores), "--batch", "128", "--out", out, "--resume", *args.more],
+        *["--minutes", str(args.cpu_minutes / cores), "--batch", "64", "--out", out, "--resume", *args.more],
     )
     run(
         "probe",

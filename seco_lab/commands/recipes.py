@@ -124,7 +124,7 @@ def recipe_named(name: str) -> Recipe:
 STRENGTHS = {"paper": Strength(), "mild": MILD}
 # Both papers: at least hundreds of thousands of steps.
 LONG_RUN = Tuning("sgd", 0.03, 0, 0.07, 0.999, False, "paper", None)
-SHORT_RUN = Tuning("adamw", 0.002, 10, 0.2, 0.95, True, "mild", 4)
+SHORT_RUN = Tuning("adamw", 0.001, 10, 0.2, 0.95, True, "mild", 4)
 
 
 def tuning_for(steps: int | None) -> Tuning:
