@@ -122,11 +122,12 @@ def _headline(score: Score, results: Sequence[Score]) -> str:
     """One number with its interval and its distance to the best rival."""
     rivals = [other for other in results if other.task == score.task and other.role != "trained"]
     best = max(rivals, key=lambda other: other.value, default=None)
-    against = f"{100 * (score.value - best.value):+.1f} points against {best.model}" if best else ""
-    interval = "" if score.low is None else f"95 %: {100 * score.low:.1f} to {100 * score.high:.1f} · "
+    facts = [] if score.low is None else [f"95 %: {100 * score.low:.1f} to {100 * score.high:.1f}"]
+    if best:
+        facts.append(f"{100 * (score.value - best.value):+.1f} points against {best.model}")
     return (
         f'<div class="number"><span>{escape(score.task)}, {escape(score.model)}</span>'
-        f"<b>{100 * score.value:.1f} %</b><span>{interval}{escape(against)}</span></div>"
+        f"<b>{100 * score.value:.1f} %</b><span>{escape(" · ".join(facts))}</span></div>"
     )
 
 
