@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from official import OfficialOrder, official_alpha, official_ml_cpc
+from official_order import OfficialOrder, official_alpha, official_ml_cpc
 from parity import rand, tiny_encoder
 from test_methods_parity import fill_seco, filled_gassl
 

@@ -127,7 +127,7 @@ def _headline(score: Score, results: Sequence[Score]) -> str:
         facts.append(f"{100 * (score.value - best.value):+.1f} points against {best.model}")
     return (
         f'<div class="number"><span>{escape(score.task)}, {escape(score.model)}</span>'
-        f"<b>{100 * score.value:.1f} %</b><span>{escape(" · ".join(facts))}</span></div>"
+        f"<b>{100 * score.value:.1f} %</b><span>{escape(' · '.join(facts))}</span></div>"
     )
 
 
