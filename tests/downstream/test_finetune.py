@@ -11,7 +11,7 @@ from seco_lab.downstream.finetune import FinetuneConfig, finetune, flip_and_turn
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.official import batch_mean, official_input, official_probe
 
-SHORT = FinetuneConfig(epochs=4, batch_size=16, lr=3e-3, precision="float32")
+SHORT = FinetuneConfig(epochs=20, batch_size=16, lr=3e-3, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_finetune_learns_and_leaves_the_encoder_alone(cubes):
     encoder = tiny_encoder()
     before = copy.deepcopy(encoder.state_dict())
     found = finetune(encoder, CLASS_SPEC, *cubes, SHORT, device="cpu")
-    assert (found == labels_of(cubes[1])).mean() > 0.6
+    assert (found == labels_of(cubes[1])).mean() > 0.7
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
     np.random.default_rng().random()
     torch.rand(3)
