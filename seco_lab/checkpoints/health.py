@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seco_lab.checkpoints.files import CHECKPOINT_NAME, is_own
 from seco_lab.checkpoints.layouts import Found, choose, resnets_in
-from seco_lab.checkpoints.opening import Shell, open_file, state_of
+from seco_lab.checkpoints.opening import Shell, number_in, open_file, state_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def batchnorm_report(source: str | Path, *, side: str = "query") -> BatchNormRep
     path = Path(source)
     path = path / CHECKPOINT_NAME if path.is_dir() else path
     content = open_file(path).content
-    state = _state(content)
+    state = state_of(content)
     found = resnets_in(state)
     chosen = choose(found, side, path, state)
     other = next((one for one in found if one.side == "key" and one is not chosen), None)
@@ -84,12 +84,6 @@ def batchnorm_report(source: str | Path, *, side: str = "query") -> BatchNormRep
     expected = _expected(content, state, chosen, other)
     verdict, reason = _verdict(layers, batches, expected)
     return BatchNormReport(verdict, reason, batches, expected, layers)
-
-
-def _state(content: Any) -> dict[str, Tensor]:
-    if is_own(content):
-        return state_of({"state_dict": content.get("encoder_state") or content["method_state"]})
-    return state_of(content)
 
 
 def _statistics(chosen: Found, other: Found | None) -> list[LayerStatistics]:
@@ -125,10 +119,9 @@ def _expected(content: Any, state: Mapping[str, Tensor], chosen: Found, other: F
         return None  # how many views it sees in a step is the method's own affair
     views = len(state["queue"]) if "queue" in state and state["queue"].ndim == 3 else 1
     a_step = views if chosen.side == "key" else 1
-    for name in ("global_step", "step"):
-        steps = content.get(name) if isinstance(content, Mapping) else None
-        if isinstance(steps, int):
-            return steps * a_step * _accumulated(content)
+    steps = number_in(content, "global_step", "step")
+    if steps is not None:
+        return steps * a_step * _accumulated(content)
     counted = None if other is None else _batches(other)
     return counted // views if counted else None
 

@@ -246,6 +246,15 @@ def state_of(content: Any) -> dict[str, Tensor]:
     return _tensors(entries) or _module_state(content)
 
 
+def number_in(content: Any, *names: str) -> int | None:
+    """The first whole number that a checkpoint holds under one of these names."""
+    for name in names:
+        value = content.get(name) if isinstance(content, Mapping) else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
+
+
 def _entries(content: Any) -> Mapping[Any, Any]:
     if isinstance(content, Shell):
         return content.held or _module_state(content)

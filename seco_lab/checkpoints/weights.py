@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seco_lab.checkpoints.contracts import CONTRACTS, GASSL, IMAGENET, SECO, contract_from
 from seco_lab.checkpoints.files import CHECKPOINT_NAME, check_version, is_own, save_checkpoint
 from seco_lab.checkpoints.layouts import Found, build, choose, resnets_in, settings_of
-from seco_lab.checkpoints.opening import Opened, open_file, state_of
+from seco_lab.checkpoints.opening import Opened, number_in, open_file, state_of
 from seco_lab.checkpoints.published import recognise
 from seco_lab.input_spec import InputSpec, describe_difference
 from seco_lab.nn.encoders import ResNet
@@ -88,8 +88,8 @@ def read_weights(source: str | Path, *, spec: InputSpec | None = None, side: str
     path = path / CHECKPOINT_NAME if path.is_dir() else path
     opened = open_file(path)
     if is_own(opened.content):
-        check_version(path, opened.content)
-    state = _own_state(opened.content, path) if is_own(opened.content) else state_of(opened.content)
+        _check_own(opened.content, path)
+    state = state_of(opened.content)
     chosen = choose(resnets_in(state), side, path, state)
     settings = _settings(opened, chosen, path)
     encoder, missing = build(chosen.entries, settings, path)
@@ -105,8 +105,8 @@ def read_weights(source: str | Path, *, spec: InputSpec | None = None, side: str
         missing=tuple(missing),
         shells=opened.shells,
         contract=words,
-        epoch=_number(opened.content, "epoch"),
-        global_step=_number(opened.content, "global_step", "step"),
+        epoch=number_in(opened.content, "epoch"),
+        global_step=number_in(opened.content, "global_step", "step"),
         **_taken(state, chosen, encoder),
     )
     return Weights(encoder, contract, report)
@@ -160,10 +160,10 @@ def sidecar(path: str | Path) -> Path:
     return Path(f"{path}.json")
 
 
-def _own_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+def _check_own(content: Mapping[str, Any], path: Path) -> None:
+    check_version(path, content)
     if content.get("encoder") is None:
         raise ValueError(f"{path} holds an encoder of another library; load its weights with load_checkpoint")
-    return state_of({"state_dict": content.get("encoder_state") or content["method_state"]})
 
 
 def _settings(opened: Opened, chosen: Found, path: Path) -> dict[str, Any]:
@@ -240,11 +240,3 @@ def _taken(state: Mapping[str, Tensor], chosen: Found, encoder: ResNet) -> dict[
     own = [name for name in state if name.startswith(chosen.prefix)]
     taken = {theirs for theirs, ours in zip(own, chosen.entries, strict=True) if ours in set(loaded)}
     return {"loaded": loaded, "extra": tuple(name for name in state if name not in taken)}
-
-
-def _number(content: Any, *names: str) -> int | None:
-    for name in names:
-        value = content.get(name) if isinstance(content, Mapping) else None
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None

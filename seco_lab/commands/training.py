@@ -101,7 +101,7 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
         say(f"{args.minutes:g} minutes are enough for {steps} steps")
     tuning = parts.tuning(steps)
     say(f"{steps} steps: {tuning.text()}")
-    run = parts.run(steps, out)
+    run = parts.run(steps, tuning, out)
     if not (out / RUN_FILE).exists():
         _store(out, args, steps)
     return run
@@ -148,13 +148,12 @@ class _Parts:
         }
         return replace(tuning_for(steps), **asked)
 
-    def run(self, steps: int, out: Path | None) -> Any:
+    def run(self, steps: int, tuning: Any, out: Path | None) -> Any:
         from seco_lab.commands.recipes import STRENGTHS, queue_for
         from seco_lab.nn.encoders import encoder_named
         from seco_lab.train import PretrainingRun, TrainConfig
 
         encoder = encoder_named(self.args.encoder, len(self.spec.bands))
-        tuning = self.tuning(steps)
         samples = self.batches.steps_per_epoch * self.args.batch
         queue = self.args.queue
         if queue is None:
@@ -178,7 +177,7 @@ class _Parts:
     def steps_in(self, minutes: float) -> int:
         from seco_lab.train import steps_for_minutes
 
-        return steps_for_minutes(self.run(1, None), minutes)
+        return steps_for_minutes(self.run(1, self.tuning(1), None), minutes)
 
 
 def _schedule(name: str, warmup_steps: int) -> Any:

@@ -25,36 +25,17 @@ class SeCoEco(SeCo):
     """
 
     def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        dim: int = 128,
-        queue_size: int = 65536,
-        momentum: float = 0.999,
-        temperature: float = 0.2,
-        keys_together: bool = False,
-        seed: int = 0,
+        self, encoder: Encoder, *, queue_size: int = 65536, temperature: float = 0.2, **options: Any
     ) -> None:
-        """Build heads, momentum copies and queues around an encoder; arguments as those of ``SeCo``.
+        """Build heads, momentum copies and queues around an encoder.
 
         Args:
             encoder: Maps (B, C, H, W) to (B, num_features); a ResNet-50 in the paper.
-            dim: Length of each embedding.
             queue_size: Number of negatives of each sub-space, a multiple of the batch size.
-            momentum: Share of the key encoder kept at each step, in [0, 1].
             temperature: Divides the similarities.
-            keys_together: One forward pass over the keys of all views.
-            seed: Seed of the heads and of the queues' first rows.
+            options: All others as those of ``SeCo``.
         """
-        super().__init__(
-            encoder,
-            dim=dim,
-            queue_size=queue_size,
-            momentum=momentum,
-            temperature=temperature,
-            keys_together=keys_together,
-            seed=seed,
-        )
+        super().__init__(encoder, queue_size=queue_size, temperature=temperature, **options)
 
     def settings(self) -> dict[str, Any]:
         """What defines this method."""
