@@ -169,17 +169,17 @@ def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
 
 
 def _scores(result: Result) -> list[Any]:
-    from seco_lab.viz.charts import Score
+    from seco_lab.viz.charts import ScoreRow
 
     roles = {"floor": ("colour statistics", "floor"), "untrained": ("untrained network", "untrained")}
     roles["random_features"] = ("random convolutions", "floor")
     found = [
-        Score("kNN" if name == "knn" else f"{name} probe", "SeCo", s.value, s.low, s.high)
+        ScoreRow("kNN" if name == "knn" else f"{name} probe", "SeCo", s.value, s.low, s.high)
         for name, s in result.scores.items()
     ]
     for name, score in result.baselines.items():
         model, role = roles[name]
-        found.append(Score("linear probe", model, score.value, score.low, score.high, role))
+        found.append(ScoreRow("linear probe", model, score.value, score.low, score.high, role))
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from gathering import TinySource, small_plan
 
-from seco_lab.gather import estimate_bytes, gather, gather_folder, rejected_path
+from seco_lab.gather import estimate_bytes, gather, rejected_path
 from seco_lab.places import AroundCities, Place, Plan, plan_of, plan_places
 from seco_lab.seasons import random_phase
 from seco_lab.store import MappedCube, open_cube
@@ -204,17 +204,3 @@ def test_a_faulty_source_is_not_taken_for_missing_imagery(tmp_path, request_):
 
     with pytest.raises(ValueError, match="asked for 14 places"):
         run(plan, Faulty(), dates, tmp_path / "c.zarr")
-
-
-def test_a_folder_of_imagery_becomes_a_cube(tmp_path, request_):
-    plan, dates = request_
-    first = run(plan, TinySource(), dates, tmp_path / "a.zarr").path
-    report = gather_folder(first, tmp_path / "b.zarr")
-    assert report.gathered == 40
-    xr.testing.assert_identical(open_cube(report.path).load(), open_cube(first).load())
-    with pytest.raises(FileExistsError, match="exists"):
-        gather_folder(first, tmp_path / "b.zarr")
-    (tmp_path / "odd").mkdir()
-    with pytest.raises(LookupError):
-        gather_folder(tmp_path / "odd", tmp_path / "c.zarr")
-    assert not (tmp_path / "c.zarr").exists()

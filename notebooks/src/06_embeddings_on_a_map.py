@@ -48,14 +48,15 @@ if not (RUN / "checkpoint.pt").exists():
     from seco_lab.data import CubeBatches, input_spec_for
     from seco_lab.nn.encoders import resnet18
     from seco_lab.train import PretrainingRun, TrainConfig
-    from seco_lab.views import SeasonalViews
+    from seco_lab.views import MILD, SeasonalViews
 
     chosen = places.plan_places(64, places.AroundCities(50), seed=0).place_list()
     few = SimulatedSource(seed=0).load(chosen, seasons.random_phase(chosen, seed=0), size_px=64, bands="rgb")
     contract = input_spec_for(few, bands="rgb", size_px=32)
-    parts = CubeBatches(few, 16, seasons=3, bands="rgb"), SeasonalViews(contract, 32)
-    short = SeCo(resnet18(width=16), queue_size=32, momentum=0.99)
-    run = PretrainingRun(short, *parts, TrainConfig(steps=8 if FAST else 60), spec=contract, folder=RUN)
+    parts = CubeBatches(few, 16, seasons=3, bands="rgb"), SeasonalViews(contract, 32, strength=MILD)
+    short = SeCo(resnet18(width=16), queue_size=32, momentum=0.95, temperature=0.2, steady=True)
+    config = TrainConfig(steps=8 if FAST else 60, optimizer="adamw", lr=0.001)
+    run = PretrainingRun(short, *parts, config, spec=contract, folder=RUN)
     list(run)  # a run trains while it is iterated
 
 encoder, spec = load_encoder(RUN)
@@ -255,7 +256,8 @@ if gain is not None:
 
 # %%
 content = load_checkpoint(RUN / "checkpoint.pt")
-seco = SeCo(encoder_from_settings(encoder.settings()), queue_size=content["method"]["queue_size"])
+how = {name: content["method"][name] for name in ("queue_size", "steady")}
+seco = SeCo(encoder_from_settings(encoder.settings()), **how)
 seco.load_state_dict(content["method_state"])
 heads = {"representation": None, **dict(zip(SUBSPACES, seco.heads, strict=True))}
 

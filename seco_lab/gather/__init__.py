@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seco_lab.gather.ledger import estimate_bytes, rejected_path
-from seco_lab.gather.run import GatherReport, gather, gather_folder
+from seco_lab.gather.run import GatherReport, gather
 from seco_lab.gather.source import Source
 
-__all__ = ["GatherReport", "Source", "estimate_bytes", "gather", "gather_folder", "rejected_path"]
+__all__ = ["GatherReport", "Source", "estimate_bytes", "gather", "rejected_path"]

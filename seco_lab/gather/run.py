@@ -128,26 +128,6 @@ def gather(
     )
 
 
-def gather_folder(folder: str | Path, out: str | Path) -> GatherReport:
-    """Turns an existing folder of imagery, of any layout that ``read_cube`` knows, into a Zarr cube.
-
-    Raises:
-        LookupError: The layout is not known.
-        FileExistsError: Something is at `out`.
-        OSError: The disk is too small.
-    """
-    from seco_lab.sources import read_cube
-
-    started, out = perf_counter(), Path(out)
-    if out.exists():
-        raise FileExistsError(f"{out} exists; choose another name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    cube = read_cube(folder)
-    check_disk(out, cube["reflectance"].nbytes)
-    save_cube(cube, out)
-    return GatherReport(out, cube.sizes["patch"], 0, 0, perf_counter() - started)
-
-
 def _check_request(plan: Plan, dates: NDArray[np.datetime64], size_px: int, batch: int) -> None:
     if len(plan) == 0:
         raise ValueError("no places: the plan is empty")

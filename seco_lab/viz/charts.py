@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -14,10 +14,11 @@ from seco_lab.viz.colours import OKABE_ITO
 from seco_lab.viz.curves import panels_of, thin
 
 ROLES = ("trained", "untrained", "floor")
+_LETTER_PX = 6.5  # of the labels at the ends of curves
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreRow:
     """One number of one model on one task.
 
     Attributes:
@@ -55,7 +56,7 @@ class Score:
         return f"{100 * self.value:.1f} %{interval}"
 
 
-def score_chart(scores: Sequence[Score]) -> str:
+def score_chart(scores: Sequence[ScoreRow]) -> str:
     """One row a score, grouped by task: a mark at the value, a line over its 95 % interval."""
     tasks = list(dict.fromkeys(score.task for score in scores))
     low = min(min(s.value if s.low is None else s.low for s in scores), 0.5)
@@ -80,7 +81,7 @@ def score_chart(scores: Sequence[Score]) -> str:
     )
 
 
-def _score_row(score: Score, x: callable, y: float) -> str:
+def _score_row(score: ScoreRow, x: Callable[[float], float], y: float) -> str:
     """Label, interval, mark and number of one score."""
     colour = {"trained": OKABE_ITO[0], "untrained": "#6b7780", "floor": OKABE_ITO[5]}[score.role]
     at, top = x(score.value), y - 4
@@ -136,7 +137,9 @@ def curve_charts(columns: Mapping[str, Sequence[float]], *, x: str = "step") -> 
 
 def _curve_chart(title: str, lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
     """One panel: curves with their names and last values at their ends."""
-    width, height, left, right, top, bottom = 340, 170, 44, 84, 28, 22
+    labels = _end_labels(lines)
+    width, height, left, top, bottom = 340, 170, 44, 28, 22
+    right = 12 + _LETTER_PX * max(map(len, labels))
     steps = np.concatenate([s for s, _ in lines.values()])
     values = np.concatenate([v for _, v in lines.values()])
     low, high = float(values.min()), float(values.max())
@@ -152,14 +155,12 @@ def _curve_chart(title: str, lines: Mapping[str, tuple[np.ndarray, np.ndarray]])
     body = "".join(
         _axis_tick(value, point(first, value)[1], left, width - right) for value in _ticks(low, high)
     )
-    ends = _apart([point(s[-1], v[-1])[1] for s, v in lines.values()])
-    for (name, (xs, ys)), colour, end in zip(lines.items(), _cycle(), ends, strict=False):
+    ends = _apart([point(s[-1], v[-1])[1] for s, v in lines.values()], lowest=height - bottom)
+    for (xs, ys), colour, end, label in zip(lines.values(), _cycle(), ends, labels, strict=False):
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in map(point, xs, ys))
-        own_name = name.partition("_")[2] + " " if len(lines) > 1 else ""
-        label = escape((own_name + _short(ys[-1])).strip())
         body += f'<polyline points="{path}" stroke="{colour}" class="curve"/>'
         at = f'x="{width - right + 5}" y="{end + 4:.1f}"'
-        body += f'<text {at} style="fill:{colour}" class="end">{label}</text>'
+        body += f'<text {at} style="fill:{colour}" class="end">{escape(label)}</text>'
     words = "; ".join(f"{n} from {_short(v[0])} to {_short(v[-1])}" for n, (_, v) in lines.items())
     foot = f'<text x="{width - right}" y="{height - 6}" class="tick" text-anchor="end">step {last:.0f}</text>'
     head = f'<svg class="chart panel" viewBox="0 0 {width} {height}" role="img"'
@@ -167,6 +168,12 @@ def _curve_chart(title: str, lines: Mapping[str, tuple[np.ndarray, np.ndarray]])
         f'{head} aria-label="{escape(title)}: {escape(words)}"><title>{escape(words)}</title>'
         f'<text x="0" y="14" class="task">{escape(title)}</text>{body}{foot}</svg>'
     )
+
+
+def _end_labels(lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
+    """What stands at the end of each curve: its last value, after its own name where there are several."""
+    own = [name.partition("_")[2] if len(lines) > 1 else "" for name in lines]
+    return [f"{name} {_short(v[-1])}".strip() for name, (_, v) in zip(own, lines.values(), strict=True)]
 
 
 def _cycle() -> tuple[str, ...]:
@@ -192,12 +199,16 @@ def _ticks(low: float, high: float) -> np.ndarray:
     )  # plus zero: never minus zero
 
 
-def _apart(positions: Sequence[float], gap: float = 13) -> list[float]:
-    """Label positions pushed apart so that none overlap, order kept."""
+def _apart(positions: Sequence[float], *, lowest: float, gap: float = 13) -> list[float]:
+    """Label positions pushed apart so that none overlap nor lie under ``lowest``, order kept."""
     result = list(positions)
     order = np.argsort(result)
     for before, after in pairwise(order):
         result[after] = max(result[after], result[before] + gap)
+    below = lowest
+    for at in order[::-1]:
+        result[at] = min(result[at], below)
+        below = result[at] - gap
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -41,16 +41,25 @@ class TrainingDashboard:
     """
 
     def __init__(
-        self, run: Any = None, *, total_steps: int | None = None, redraw_s: float = REDRAW_S
+        self,
+        run: Any = None,
+        *,
+        past: Mapping[str, Sequence[float]] | None = None,
+        total_steps: int | None = None,
+        redraw_s: float = REDRAW_S,
     ) -> None:
         """Nothing is shown before the first ``update`` or until the dashboard is displayed.
 
         Args:
             run: What is watched; its ``steps`` tell how far there is to go.
+            past: Columns of the metrics table of a run that is resumed (``read_metrics``); drawn as its
+                beginning.
             total_steps: Number of steps where ``run`` does not know it.
             redraw_s: Least time in seconds between two pictures; drawing must not slow the training.
         """
         self.history = History()
+        if past is not None:
+            self.history.restore(past)
         self.total_steps = total_steps if total_steps is not None else getattr(run, "steps", None)
         self.stop_requested = False
         self._redraw_s, self._drawn = redraw_s, 0.0
@@ -132,6 +141,8 @@ class TrainingDashboard:
         self._shown = False
         self._display_once()
         if self.widget is not None:
+            if self.history.last:
+                self._show_widget(running=True)
             self.widget.running = True
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._on_interrupt)

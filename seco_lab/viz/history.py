@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from seco_lab.viz.curves import panels_of, thin
+from seco_lab.viz.curves import NOT_DRAWN, panels_of, thin
 
 
 class StepReport(Protocol):
@@ -39,6 +40,24 @@ class History:
             self._curves.setdefault(name, {})[step] = value
         self.last = {**values, "step": step}
         return values
+
+    def restore(self, table: Mapping[str, Sequence[float]]) -> None:
+        """Take in the columns of a metrics table, such as ``read_metrics`` gives: what an earlier run saw.
+
+        Args:
+            table: Values by name, all as long as ``"step"``; a cell without value is NaN.
+
+        Raises:
+            ValueError: There is no column ``"step"``.
+        """
+        if "step" not in table:
+            raise ValueError(f"a metrics table needs the column step, got {', '.join(table) or 'none'}")
+        for row, step in enumerate(table["step"]):
+            cells = {name: float(column[row]) for name, column in table.items() if name not in NOT_DRAWN}
+            values = {name: value for name, value in cells.items() if not math.isnan(value)}
+            for name, value in values.items():
+                self._curves.setdefault(name, {})[int(step)] = value
+            self.last = {**values, "step": step}
 
     def _forget_from(self, step: int) -> None:
         """Drop what was logged at this step or later."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from seco_lab.viz.charts import Score, curve_charts, score_chart
+from seco_lab.viz.charts import ScoreRow, curve_charts, score_chart
 from seco_lab.viz.payload import scene_payload
 from seco_lab.viz.scene import Scene, scene_of
 from seco_lab.viz.webassets import explorer_module, read_asset
@@ -28,7 +28,7 @@ def write_report(
     *,
     embeddings: xr.Dataset,
     cube: xr.Dataset | None = None,
-    results: Sequence[Score] = (),
+    results: Sequence[ScoreRow] = (),
     curves: Mapping[str, Sequence[float]] | None = None,
     meta: Mapping[str, object] | None = None,
     plan: tuple[np.ndarray, np.ndarray] | None = None,
@@ -105,7 +105,7 @@ def _section(title: str, text: str, content: str) -> str:
     return f'<section class="page-section"><h2>{escape(title)}</h2><p>{escape(text)}</p>{content}</section>'
 
 
-def _results_section(results: Sequence[Score]) -> str:
+def _results_section(results: Sequence[ScoreRow]) -> str:
     """Headline numbers beside what they must beat, and the chart of all."""
     if not results:
         return ""
@@ -118,7 +118,7 @@ def _results_section(results: Sequence[Score]) -> str:
     return _section("What the encoder has learned", text, f'<div class="numbers">{tiles}</div>{chart}')
 
 
-def _headline(score: Score, results: Sequence[Score]) -> str:
+def _headline(score: ScoreRow, results: Sequence[ScoreRow]) -> str:
     """One number with its interval and its distance to the best rival."""
     rivals = [other for other in results if other.task == score.task and other.role != "trained"]
     best = max(rivals, key=lambda other: other.value, default=None)

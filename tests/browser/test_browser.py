@@ -12,7 +12,7 @@ pytest.importorskip("anywidget")
 from lab import CHROMIUM, chromium, running_lab
 from made_up import made_up
 
-from seco_lab.viz.charts import Score
+from seco_lab.viz.charts import ScoreRow
 from seco_lab.viz.report import write_report
 
 pytestmark = [
@@ -165,8 +165,8 @@ def report(tmp_path_factory):
         embeddings=embeddings,
         cube=cube,
         results=[
-            Score("linear probe", "SeCo", 0.8, 0.78, 0.82),
-            Score("linear probe", "raw", 0.7, role="floor"),
+            ScoreRow("linear probe", "SeCo", 0.8, 0.78, 0.82),
+            ScoreRow("linear probe", "raw", 0.7, role="floor"),
         ],
         curves={"step": steps, "loss": 5 / steps},
         meta={"title": "Test", "seed": 0},

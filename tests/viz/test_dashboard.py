@@ -51,6 +51,18 @@ def test_a_resumed_run_replaces_what_it_repeats():
     assert values[-1] == 34
 
 
+def test_a_table_of_the_past_is_drawn_as_the_beginning():
+    past = {"step": [1, 2], "epoch": [0, 0], "loss": [5.0, 4.0], "spread": [float("nan"), 0.5]}
+    dashboard = TrainingDashboard(Run(), past=past)
+    dashboard.update(log(3))
+    steps, values = dashboard.history.column("loss")
+    assert (steps.tolist(), values.tolist()) == ([1, 2, 3], [5.0, 4.0, 5.0 / 3])
+    assert dashboard.history.column("spread")[0].tolist() == [2], "an empty cell is no point"
+    assert "epoch" not in dashboard.history.names
+    with pytest.raises(ValueError, match="needs the column step, got loss"):
+        TrainingDashboard(Run(), past={"loss": [1.0]})
+
+
 def test_panels_group_by_kind_and_keep_the_unknown():
     panels = panels_of(["step", "loss", "loss_z0", "top1_z0", "top1_z1", "knn", "seconds", "mine"])
     assert panels["Loss"] == ["loss", "loss_z0"]

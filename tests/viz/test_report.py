@@ -1,18 +1,19 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from test_map_scene import cube_of, embeddings
 
-from seco_lab.viz.charts import Score, curve_charts, score_chart
+from seco_lab.viz.charts import ScoreRow, curve_charts, score_chart
 from seco_lab.viz.report import write_report
 
 SCORES = (
-    Score("linear probe", "SeCo", 0.823, 0.811, 0.836),
-    Score("linear probe", "untrained", 0.71, 0.69, 0.73, role="untrained"),
-    Score("linear probe", "colour statistics", 0.804, role="floor"),
+    ScoreRow("linear probe", "SeCo", 0.823, 0.811, 0.836),
+    ScoreRow("linear probe", "untrained", 0.71, 0.69, 0.73, role="untrained"),
+    ScoreRow("linear probe", "colour statistics", 0.804, role="floor"),
 )
 
 
@@ -98,7 +99,7 @@ def test_score_chart_says_all_numbers_in_words():
 )
 def test_impossible_scores_are_refused(more, words):
     with pytest.raises(ValueError, match=words):
-        Score("linear probe", "SeCo", **more)
+        ScoreRow("linear probe", "SeCo", **more)
 
 
 def test_curves_need_steps_and_skip_empty_columns():
@@ -109,3 +110,14 @@ def test_curves_need_steps_and_skip_empty_columns():
 
 def test_a_constant_curve_is_drawn():
     assert "nan" not in curve_charts({"step": [1], "lr": [0.0]})
+
+
+def test_labels_at_the_ends_of_curves_stay_apart_and_inside():
+    names = ("top1_all", "top1_season", "top1_augmentation")
+    drawn = curve_charts({"step": [1, 2], **{name: [0.9 - 0.4 * i, 0.1] for i, name in enumerate(names)}})
+    labels = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*class="end">([^<]+)<', drawn)
+    assert [text for *_, text in labels] == ["all 0.1", "season 0.1", "augmentation 0.1"]
+    heights = sorted(float(y) for _, y, _ in labels)
+    assert all(below - above >= 12.9 for above, below in pairwise(heights))
+    assert heights[-1] <= 155, "above the axis"
+    assert all(float(x) + 6 * len(text) <= 340 for x, _, text in labels), "within the picture's width"
