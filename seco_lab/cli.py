@@ -154,7 +154,9 @@ def _add_use(commands: Any) -> None:
     _add_reading(probe)
     probe.add_argument("--data", required=True, metavar="FOLDER")
     probe.add_argument("--test", metavar="FOLDER", help="a separate folder of test images")
-    probe.add_argument("--size-px", type=int, help="resize images to this size; by default the encoder's own")
+    probe.add_argument(
+        "--size-px", type=int, help="resize images to this size (the encoder's own, but at least 128)"
+    )
     probe.add_argument("--device", default="auto")
     probe.add_argument("--seed", type=int, default=0)
     probe.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")

@@ -163,9 +163,9 @@ def _embed(demo: Demo, encoder: ResNet, spec: InputSpec, cube: xr.Dataset) -> xr
 
 
 def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
-    from seco_lab.downstream.eurosat import evaluate_eurosat
+    from seco_lab.downstream.eurosat import PROBE_PX, evaluate_eurosat
 
-    return evaluate_eurosat(encoder, spec, labelled.compute(), name="SeCo")
+    return evaluate_eurosat(encoder, spec, labelled.compute(), name="SeCo", size_px=PROBE_PX)
 
 
 def _scores(result: Result) -> list[Any]:

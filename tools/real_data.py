@@ -12,19 +12,18 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
+from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
 import torch
 
-from seco_lab.batch import generator_for
 from seco_lab.checkpoints import load_encoder
 from seco_lab.cli import main as seco_lab
-from seco_lab.input_spec import InputSpec
+from seco_lab.downstream.season_retrieval import season_retrieval
 from seco_lab.nn.encoders import encoder_named
-from seco_lab.nn.inputs import standardise, to_unit_range
+from seco_lab.store import open_cube
+
+CROP_PX = 40
 
 
 def eurosat(args: argparse.Namespace) -> None:
@@ -70,56 +69,11 @@ def series(args: argparse.Namespace) -> None:
         )
         encoder, spec = load_encoder(out)
         untrained = encoder_named(encoder.name, encoder.in_channels).eval()
-        found = {
-            "steps": args.steps,
-            "trained": season_retrieval(encoder, spec, cube),
-            "untrained": season_retrieval(untrained, spec, cube),
-        }
+        opened, spec = open_cube(cube).load(), replace(spec, size_px=CROP_PX)  # pixels as they are
+        found = {"steps": args.steps, "places": opened.sizes["patch"], "chance": 1 / opened.sizes["patch"]}
+        for name, weights in {"trained": encoder, "untrained": untrained}.items():
+            found[name] = float(season_retrieval(weights, spec, opened, crop_px=CROP_PX).mean())
         print(json.dumps(found))
-
-
-@torch.no_grad()
-def season_retrieval(
-    encoder: torch.nn.Module, spec: InputSpec, cube: str | Path, rounds: int = 8
-) -> dict[str, Any]:
-    """Share of crops whose nearest crop of another season is of the same place.
-
-    Both crops are random, so that the layout of the fields within the patch does not give the place away:
-    aligned patches are matched by their layout alone, even by raw pixels.
-    """
-    hits, total, places = 0, 0, 0
-    for crop in range(rounds):
-        one, two = (crops(encoder, spec, cube, 40, seed) for seed in (2 * crop, 2 * crop + 1))
-        places, seasons = one.shape[:2]
-        for a in range(seasons):
-            for b in range(seasons):
-                if a != b:
-                    nearest = (one[:, a] @ two[:, b].T).argmax(1)
-                    hits, total = hits + int((nearest == torch.arange(places)).sum()), total + places
-    return {"share": round(hits / total, 4), "chance": round(1 / places, 4), "places": places, "tries": total}
-
-
-def crops(
-    encoder: torch.nn.Module, spec: InputSpec, cube: str | Path, crop_px: int, seed: int
-) -> torch.Tensor:
-    """Unit embeddings (P, T, D) of one random crop of every patch and season."""
-    from seco_lab.store import open_cube
-
-    opened = open_cube(cube)
-    positions = spec.check_bands([str(band) for band in opened["band"].values])
-    images = torch.from_numpy(opened["reflectance"].values[:, :, list(positions)].astype(np.float32))
-    places, seasons = images.shape[:2]
-    generator = generator_for(seed, 0, "crops")
-    free = images.shape[-1] - crop_px + 1
-    corners = torch.randint(free, (places, seasons, 2), generator=generator)
-    windows = torch.stack([
-        images[p, t, :, y : y + crop_px, x : x + crop_px]
-        for p, row in enumerate(corners.tolist())
-        for t, (y, x) in enumerate(row)
-    ])  # fmt: skip
-    pixels = standardise(to_unit_range(windows, spec, str(opened.attrs["unit"])), spec)
-    features = torch.nn.functional.normalize(encoder(pixels), dim=1)
-    return features.view(places, seasons, -1)
 
 
 def main() -> None:

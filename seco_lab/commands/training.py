@@ -153,7 +153,7 @@ class _Parts:
         from seco_lab.nn.encoders import encoder_named
         from seco_lab.train import PretrainingRun, TrainConfig
 
-        encoder = encoder_named(self.args.encoder, len(self.spec.bands))
+        encoder = encoder_named(self.args.encoder, len(self.spec.bands), seed=self.args.seed)
         samples = self.batches.steps_per_epoch * self.args.batch
         queue = self.args.queue
         if queue is None:

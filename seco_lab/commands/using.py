@@ -30,12 +30,12 @@ def embed(args: argparse.Namespace) -> dict[str, Any]:
 def probe(args: argparse.Namespace) -> dict[str, Any]:
     """Linear probe and kNN, beside an untrained encoder and what needs no encoder."""
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat, random_weights
+    from seco_lab.downstream.eurosat import PROBE_PX, evaluate_eurosat, load_eurosat, random_weights
 
     train = load_eurosat(args.data)
     test = None if args.test is None else load_eurosat(args.test)
     if args.weights == "random":
-        encoder, spec = random_weights(train, size_px=args.size_px, seed=args.seed)
+        encoder, spec = random_weights(train, size_px=args.size_px or PROBE_PX, seed=args.seed)
     else:
         encoder, spec = encoder_of(args)
     result = evaluate_eurosat(
@@ -44,7 +44,7 @@ def probe(args: argparse.Namespace) -> dict[str, Any]:
         train,
         test,
         name=str(args.weights),
-        size_px=args.size_px,
+        size_px=args.size_px or max(spec.size_px, PROBE_PX),
         device=args.device,
         seed=args.seed,
         progress=True,

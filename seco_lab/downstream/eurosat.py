@@ -27,6 +27,9 @@ from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.sources import read_cube
 
+# Pictures of 64 px leave 2 x 2 cells in the last map of a ResNet (docs/decisions/0066-eurosat-at-128-px.md).
+PROBE_PX = 128
+
 
 def load_eurosat(
     root: str | Path,
