@@ -48,29 +48,26 @@ class Spacing:
 
         if not sum(map(len, self._accepted)):
             return np.ones(len(points), bool)
-        self._accepted = [np.concatenate(self._accepted)]
-        distance, _ = cKDTree(self._accepted[0], balanced_tree=False).query(
-            points, distance_upper_bound=self._chord
-        )
-        return np.isinf(distance)
+        accepted = np.concatenate(self._accepted)
+        self._accepted = [accepted[_together(accepted)]]
+        tree, order = cKDTree(self._accepted[0], balanced_tree=False), _together(points)
+        far = np.empty(len(points), bool)
+        far[order] = np.isinf(tree.query(points[order], distance_upper_bound=self._chord)[0])
+        return far
 
     def _far_from_one_another(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Greedy in order: a point goes if an earlier one that stays is too near."""
         from scipy.spatial import cKDTree
 
-        keep = np.ones(len(points), bool)
         if len(points) < 2:
-            return keep
-        tree = cKDTree(points)
+            return np.ones(len(points), bool)
+        order = _together(points)
+        tree = cKDTree(points[order], balanced_tree=False)
         if len(points) > 256 and tree.count_neighbors(tree, self._chord) > _PAIRS_PER_POINT * len(points):
             return self._half_after_half(points)
-        pairs = tree.query_pairs(self._chord, output_type="ndarray")  # i < j in each
+        pairs = np.sort(order[tree.query_pairs(self._chord, output_type="ndarray")], axis=1)
         near = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1) < self._chord
-        pairs = pairs[near]
-        for earlier, later in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))].tolist():
-            if keep[earlier]:
-                keep[later] = False
-        return keep
+        return _first_come(len(points), *pairs[near].T)
 
     def _half_after_half(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         from scipy.spatial import cKDTree
@@ -83,3 +80,33 @@ class Spacing:
             second = np.isinf(tree.query(points[middle:], distance_upper_bound=self._chord)[0])
         second[second] = self._far_from_one_another(points[middle:][second])
         return np.concatenate([first, second])
+
+
+def _together(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """An order in which points that follow each other lie near each other: a tree then answers from cache."""
+    return np.lexsort(np.floor(points * 200).astype(np.int16).T)
+
+
+def _first_come(count: int, earlier: NDArray[np.int64], later: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Who stays if each in turn stays unless an earlier one that stays is too near.
+
+    Settled in rounds, all at once: whoever waits for nobody stays, and those near them go.
+
+    Args:
+        count: Number of points.
+        earlier: Shape (N,), the first of each pair that is too near.
+        later: Shape (N,), the second, of a higher number.
+
+    Returns:
+        Shape (count,).
+    """
+    open_, stays = np.ones(count, bool), np.zeros(count, bool)
+    while len(later):
+        waits = np.zeros(count, bool)
+        waits[later] = True
+        stays |= open_ & ~waits
+        open_ &= waits
+        open_[later[stays[earlier]]] = False
+        left = open_[earlier] & open_[later]
+        earlier, later = earlier[left], later[left]
+    return stays | open_
