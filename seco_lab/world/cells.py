@@ -36,14 +36,18 @@ class Cells:
         """
         count = len(self.key)
         group = np.arange(count) if group is None else group
+        gap = np.hypot(*(self.centre[:, None] - self.centre[None]).T)
+        same = group[:, None] == group[None]
+        # The line halfway between two middles is (a² - b²) / 2 gap away; within a group there is no border.
+        scale = np.where(same, 0, 0.5 / np.maximum(gap, 1.0)).astype(np.float32)
+        beyond = np.where(same, self.reach_m, 0).astype(np.float32)
         nearest = np.full(self.index.shape, self.reach_m, np.float32)
         own = np.take_along_axis(self.squared, self.index[None], 0)[0]
         for cell in range(count):
-            gap = np.hypot(*(self.centre - self.centre[cell]).T)
-            scale = np.where(group == group[cell], np.inf, 0.5 / np.maximum(gap, 1.0)).astype(np.float32)
-            per_pixel = scale[self.index]
-            away = (self.squared[cell] - own) * np.where(np.isinf(per_pixel), 0, per_pixel)
-            np.minimum(nearest, np.where(np.isinf(per_pixel), self.reach_m, away), out=nearest)
+            away = self.squared[cell] - own
+            away *= scale[cell].take(self.index, mode="clip")
+            away += beyond[cell].take(self.index, mode="clip")
+            np.minimum(nearest, away, out=nearest)
         return nearest
 
 

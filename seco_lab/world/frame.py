@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from seco_lab.world.hashing import salt_of
 
 PIXEL_M = 10.0
 MARGIN_PX = 2
-
-
-_salt = lru_cache(maxsize=8192)(salt_of)
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Frame:
 
     def salt(self, *words: int | str) -> int:
         """A salt for hashes and noise that belongs to this world and zone."""
-        return _salt(self.seed, self.epsg, *words)
+        return salt_of(self.seed, self.epsg, *words)
 
     @property
     def start(self) -> tuple[float, float]:

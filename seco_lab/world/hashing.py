@@ -11,6 +11,7 @@ _ODD = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1)
 _MASK = 0xFFFFFFFF
 
 
+@lru_cache(maxsize=65536)
 def salt_of(*parts: int | str) -> int:
     """A 32-bit number made from integers and words; the same parts always give the same number."""
     value = 0x2545F491

@@ -25,39 +25,59 @@ def _spline(distance: NDArray) -> NDArray:
     return (wide * wide * wide - 4 * (narrow * narrow * narrow)) / 6
 
 
-def _spline_slope(distance: NDArray) -> NDArray:
-    """Derivative of :func:`_spline` by the distance, which has a sign."""
-    away = np.abs(distance)
-    wide, narrow = np.maximum(2 - away, 0), np.maximum(1 - away, 0)
-    return np.sign(distance) * (2 * (narrow * narrow) - wide * wide / 2)
-
-
-# First lattice index and matrix (pixels, lattice) for x, then for y.
-_Axes = tuple[int, NDArray[np.float32], int, NDArray[np.float32]]
-
-
-@lru_cache(maxsize=256)
-def _axes(
-    start: tuple[float, float], size: int, wavelength: tuple[float, float], slope: bool = False
-) -> _Axes:
-    """The matrices that take lattice values to the pixels of a window; both axes at once to save calls."""
-    reach = (size - 1) * PIXEL_M
-    first = (math.floor(start[0] / wavelength[0]) - 1, math.floor((start[1] - reach) / wavelength[1]) - 1)
-    length = 4 + max(math.ceil(reach / along) for along in wavelength)
-    steps = np.arange(size, dtype=np.float32) * np.float32(PIXEL_M)
-    pixel = np.empty((2, size, 1), np.float32)
-    pixel[0, :, 0] = (steps + np.float32(start[0] - first[0] * wavelength[0])) / np.float32(wavelength[0])
-    pixel[1, :, 0] = (np.float32(start[1] - first[1] * wavelength[1]) - steps) / np.float32(wavelength[1])
-    distance = pixel - np.arange(length, dtype=np.float32)
+def _four_weights(share: NDArray[np.float32], slope: bool) -> NDArray[np.float32]:
+    """Weights of the lattice points at -1, 0, 1 and 2 for pixels a share of the way from 0 to 1: (n, 4)."""
+    rest, square = 1 - share, share * share
     if slope:
-        matrix = _spline_slope(distance) / np.array(wavelength, np.float32)[:, None, None]
-    else:
-        matrix = _spline(distance)
-    return first[0], matrix[0], first[1], matrix[1]
+        first, second, last = -rest * rest / 2, (3 * square - 4 * share) / 2, square / 2
+        return np.stack([first, second, -(first + second + last), last], -1)
+    first, second, last = rest**3 / 6, (3 * square * share - 6 * square + 4) / 6, square * share / 6
+    return np.stack([first, second, 1 - first - second - last, last], -1)
+
+
+@lru_cache(maxsize=8192)
+def _weights(offset_m: float, size: int, wavelength: float, slope: bool) -> NDArray[np.float32]:
+    """The matrix (size, lattice) that takes lattice values to a line of pixels.
+
+    Canvases begin on a lattice of 60 m, so few offsets occur and most matrices come from the cache.
+
+    Args:
+        offset_m: Distance from the first lattice point to the first pixel, one to two wavelengths.
+        size: Number of pixels.
+        wavelength: Lattice spacing in metres.
+        slope: Derivatives per metre in place of values.
+    """
+    length = 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
+    pixel = ((np.arange(size) * PIXEL_M + offset_m) / wavelength).astype(np.float32)
+    cell = np.clip(np.floor(pixel), 1, length - 3)
+    matrix = np.zeros((size, length), np.float32)
+    column = cell.astype(np.int64)[:, None] + np.arange(-1, 3)
+    matrix[np.arange(size)[:, None], column] = _four_weights(pixel - cell, slope) / (
+        wavelength if slope else 1
+    )
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _axis(start: float, size: int, wavelength: float, slope: bool = False) -> tuple[int, NDArray[np.float32]]:
+    """First lattice index and matrix for pixels that run upwards from ``start`` (metres)."""
+    first = math.floor(start / wavelength) - 1
+    return first, _weights(start - first * wavelength, size, wavelength, slope)
+
+
+def _axes(
+    frame: Frame, wavelength: tuple[float, float], slope: bool = False
+) -> tuple[int, NDArray[np.float32], int, NDArray[np.float32]]:
+    """First lattice index and matrix (pixels, lattice) to the east, then to the south."""
+    west, north = frame.start
+    first_x, wx = _axis(west, frame.size, wavelength[0], slope)
+    first_y, wy = _axis(north - (frame.size - 1) * PIXEL_M, frame.size, wavelength[1], slope)
+    return first_x, wx, first_y, wy[::-1]
 
 
 def _lattice(salt: int, first_y: int, rows: int, first_x: int, columns: int) -> NDArray[np.float32]:
-    y, x = np.arange(first_y, first_y + rows)[:, None], np.arange(first_x, first_x + columns)[None]
+    y = np.arange(first_y, first_y + rows).astype(np.uint32)[:, None]
+    x = np.arange(first_x, first_x + columns).astype(np.uint32)[None]
     return (uniform(salt, y, x) - np.float32(0.5)) * np.float32(2 * _GAIN)
 
 
@@ -70,7 +90,7 @@ def noise(frame: Frame, wavelength: float | tuple[float, float], salt: int) -> N
         salt: Which noise.
     """
     both = wavelength if isinstance(wavelength, tuple) else (wavelength, wavelength)
-    first_x, wx, first_y, wy = _axes(frame.start, frame.size, both)
+    first_x, wx, first_y, wy = _axes(frame, both)
     return wy @ _lattice(salt, first_y, wy.shape[1], first_x, wx.shape[1]) @ wx.T
 
 
@@ -79,8 +99,8 @@ def noise_with_slope(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Noise and its derivatives to the east and to the north (per metre), each (size, size)."""
     both = (wavelength, wavelength)
-    first_x, wx, first_y, wy = _axes(frame.start, frame.size, both)
-    _, dx, _, dy = _axes(frame.start, frame.size, both, slope=True)
+    first_x, wx, first_y, wy = _axes(frame, both)
+    _, dx, _, dy = _axes(frame, both, slope=True)
     lattice = _lattice(salt, first_y, wy.shape[1], first_x, wx.shape[1])
     across, down = wy @ lattice, dy @ lattice
     return across @ wx.T, across @ dx.T, down @ wx.T

@@ -27,8 +27,10 @@ def _replicate(size: int, first: int, out: int, factor: int) -> NDArray[np.float
 def _shifted(size: int, shift: float, blur: float) -> NDArray[np.float32]:
     """Matrix that blurs and moves a line of pixels by less than one pixel, shape (size, size)."""
     side = (shift * (shift + 1) / 2 + blur, 1 - shift * shift - 2 * blur, shift * (shift - 1) / 2 + blur)
-    matrix = sum(np.eye(size, k=k) * weight for k, weight in zip((-1, 0, 1), side, strict=True))
-    return np.asarray(matrix, np.float32)
+    matrix = np.zeros((size, size), np.float32)
+    flat = matrix.reshape(-1)
+    flat[size :: size + 1], flat[:: size + 1], flat[1 :: size + 1] = side
+    return matrix
 
 
 def shift_of(frame: Frame, day: int) -> tuple[float, float]:

@@ -64,15 +64,21 @@ def render(
 def _paint(scene: Scene, colours: Palette, t: int, day: int, light: _Sun) -> NDArray[np.float32]:
     """Reflectance of the lit ground, shape (C, pixels)."""
     mean, swing = colours.mean[t], colours.swing[t]
-    image = np.take(mean, scene.base, axis=1)
-    image += np.take(swing, scene.base, axis=1) * np.clip(scene.texture, -1.8, 1.8)
+    # Rows are known to exist; "clip" spares the check of each.
+    image, tint = (np.take(table, scene.base, axis=1, mode="clip") for table in (mean, swing))
+    tint *= scene.texture
+    image += tint
     image *= 1 + scene.shade * np.clip(0.8 / np.tan(light.elevation), 0.5, 1.6)
     height = np.zeros(scene.base.shape, np.float32)
     for paint in scene.paints:
         if not paint.layer.since <= day < paint.layer.until:
             continue
-        old = image[:, paint.pixel]
-        image[:, paint.pixel] = old + paint.alpha * (mean[:, paint.row] - old)
+        old = np.take(image, paint.pixel, axis=1, mode="clip")
+        new = np.take(mean, paint.row, axis=1, mode="clip")
+        new -= old
+        new *= paint.alpha
+        new += old
+        image[:, paint.pixel] = new
         tall = paint.layer.height_m
         if np.ndim(tall) or tall:
             tall = np.broadcast_to(tall, scene.cover.shape).ravel()[paint.pixel]

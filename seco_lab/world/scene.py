@@ -101,7 +101,7 @@ def build_scene(frame: Frame, window: EventWindow | None = None) -> Scene:
         layers += events(frame, window, _cover_now(ground.cover, layers))
     rows, base, paints = _paints(ground, layers, place)
     east, north = nature.relief(frame, place)
-    flat = (ground.texture.ravel(), ground.shade.ravel(), east.ravel(), north.ravel())
+    flat = (np.clip(ground.texture.ravel(), -1.8, 1.8), ground.shade.ravel(), east.ravel(), north.ravel())
     return Scene(frame, place, rows, base, *flat, paints, ground.cover)
 
 
