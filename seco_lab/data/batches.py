@@ -182,7 +182,9 @@ class CubeBatches:
             )
         top, left = self._corners(step)
         own = self._share.slice
-        return Picked(rows.numpy()[own], seasons.contiguous().numpy()[own], top[own], left[own], self._crop_px)
+        return Picked(
+            rows.numpy()[own], seasons.contiguous().numpy()[own], top[own], left[own], self._crop_px
+        )
 
     def _corners(self, step: int) -> tuple[NDArray, NDArray]:
         if self._crop_px is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -175,3 +175,24 @@ def from_all(value: Value) -> list[Value]:
 def from_main(value: Value) -> Value:
     """The value that the main process has; every process must call it."""
     return from_all(value)[0]
+
+
+def main_does(action: Callable[[], Value]) -> Value:
+    """What an action returns in the main process, the only one that does it; every process must call it.
+
+    Raises:
+        OSError: What the action raised, in every process.
+        ProcessLostError: A process does not answer.
+    """
+    result: tuple[Value | None, OSError | None] = (None, None)
+    if is_main():
+        try:
+            result = (action(), None)
+        except OSError as error:
+            if not together():
+                raise
+            result = (None, error)
+    value, error = from_main(result)
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]

@@ -87,8 +87,8 @@ def is_synced(layer: nn.Module) -> bool:
 def sync_batchnorm(module: nn.Module) -> None:
     """Let every BatchNorm layer in a module see the rows of all processes, in place.
 
-    The layers stay the same objects with the same parameters, so that optimizers, momentum copies and names in
-    checkpoints notice nothing.
+    The layers stay the same objects with the same parameters, so that optimizers, momentum copies and names
+    in checkpoints notice nothing.
 
     Args:
         module: Anything with ``nn.BatchNorm1d`` or ``nn.BatchNorm2d``.

@@ -35,4 +35,6 @@ def check_images(
             f"{views} expects {len(spec.bands)} bands ({', '.join(spec.bands)}), got {images.shape[2]}"
         )
     if share is not None and share.rows != len(images):
-        raise ValueError(f"{views} was given a share of {share.rows} rows of a batch, but {len(images)} images")
+        raise ValueError(
+            f"{views} was given a share of {share.rows} rows of a batch, but {len(images)} images"
+        )
