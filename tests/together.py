@@ -9,12 +9,10 @@ import time
 from pathlib import Path
 
 import torch
-from cubes import small_cube
 from torch import nn
 from training import Squares, SquareViews, tiny_method, tiny_run
 
 from seco_lab.batch import Batch
-from seco_lab.data import CubeBatches
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SimCLR, VICReg
 from seco_lab.nn.encoders import resnet18
@@ -25,7 +23,7 @@ from seco_lab.train.reading import StepInput
 from seco_lab.train.shares import own_share
 from seco_lab.views import MoCoViews, SeasonalViews, TemporalViews
 
-STEPS = 8
+STEPS = 6
 CUBE_SPEC = InputSpec(
     "sentinel2-l2a", ("B04", "B03", "B02"), "dn", (0,) * 3, (9000,) * 3, (0.5,) * 3, (0.3,) * 3, 10.0, 16
 )
@@ -106,6 +104,11 @@ def curve(name, **config):
 
 def what_a_cube_gives():
     """Rows and views of two steps, for each kind of views."""
+    # What is not needed by all processes is imported where it is: starting them is what takes the time.
+    from cubes import small_cube
+
+    from seco_lab.data import CubeBatches
+
     cube, found = small_cube(patches=10, size=20), {}
     for views in (MoCoViews, TemporalViews, SeasonalViews):
         batches = CubeBatches(cube, 8, seasons=views.seasons, crop_px=18, seed=4)
@@ -161,6 +164,7 @@ def refused(folder):
     return {
         "seed": sentence(ValueError, lambda: tiny_run(batches=Eight(), seed=number)),
         "weights": sentence(ValueError, lambda: tiny_run(batches=Eight(), method=other)),
+        "one row": sentence(ValueError, lambda: tiny_run(batches=Eight(), accumulate=4)),
         "rows": sentence(ValueError, lambda: tiny_run(batches=Eight(), accumulate=3)),
         "claimed": sentence(FileExistsError, lambda: next(tiny_run(folder / "run", batches=Eight()))),
     }

@@ -27,6 +27,11 @@ def own_share(batch_size: int, accumulate: int) -> Share:
             f"a batch of {batch_size} cannot be cut into equal parts for {count} processes with accumulate "
             f"{accumulate}; take a multiple of {parts}, such as {near}"
         )
+    if 1 < count * accumulate == batch_size:
+        raise ValueError(
+            f"a batch of {batch_size} for {count} processes with accumulate {accumulate} leaves one row at a "
+            "time, which is compared with nothing; take a larger batch"
+        )
     rows = batch_size // count
     return Share(process_number() * rows, rows, batch_size)
 
