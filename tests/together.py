@@ -15,6 +15,7 @@ from training import Squares, SquareViews, tiny_method, tiny_run
 from seco_lab.batch import Batch
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SimCLR, VICReg
+from seco_lab.nn.collectives import dealt
 from seco_lab.nn.encoders import resnet18
 from seco_lab.nn.initialise import build_from_seed
 from seco_lab.nn.processes import process_count, process_number
@@ -140,8 +141,17 @@ def spoiled():
     return sentence(FloatingPointError, lambda: list(run)), run.step
 
 
+def cards():
+    """Eight rows dealt out to a BatchNorm layer, in eval and in train mode: own rows of either result."""
+    own = own_share(8, 1).slice
+    rows, layer = torch.arange(8.0)[:, None] ** 2, nn.BatchNorm1d(1, affine=False)
+    with torch.no_grad():
+        return dealt(layer.eval(), rows[own]), dealt(layer.train(), rows[own])
+
+
 def everything(folder):
     found = {
+        "cards": cards(),
         "curves": {name: curve(name) for name in METHODS},
         "shuffled": curve("seco", batchnorm="shuffled"),
         "parts": curve("seco", accumulate=2),
@@ -180,7 +190,7 @@ def patient_run(folder):
     """A run that saves at every step."""
     method = METHODS["seco"]()
     return tiny_run(
-        folder, method=method, batches=Eight(), steps=60, save_every_minutes=1e-9, process_timeout_s=4
+        folder, method=method, batches=Eight(), steps=40, save_every_minutes=1e-9, process_timeout_s=4
     )
 
 
