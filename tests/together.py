@@ -151,11 +151,11 @@ def cards():
 
 def everything(folder):
     found = {
-        "cards": cards(),
         "curves": {name: curve(name) for name in METHODS},
         "shuffled": curve("seco", batchnorm="shuffled"),
         "parts": curve("seco", accumulate=2),
         "cube": what_a_cube_gives(),
+        "cards": cards(),
         "spoiled": spoiled(),
     }
     kept = tiny_run(folder / "run", batches=Eight(), steps=5)
