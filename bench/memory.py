@@ -2,9 +2,9 @@
 
 Each case runs two whole steps of the loop in a process of its own, on views that are ready. On a CPU the peak
 is that of the process less what it held before the method was built; on a GPU it is what torch allocated at
-most. Peaks of two batch sizes give a fixed part and a part per patch, and these the figure for a batch of 256:
-arithmetic, not a measurement. Several processes, or a batch in parts, need the part per patch for their own
-rows only.
+most. Peaks of two batch sizes give a fixed part and a part per patch, and these the figure for a batch of
+256: arithmetic, not a measurement. Several processes, or a batch in parts, need the part per patch for their
+own rows only.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def main() -> None:
         result = {
             "name": f"Memory of a step, ResNet-50, {SIZE_PX} px, {options.device}",
             "rows": rows,
-            "note": f"the last column is computed from the two measured peaks, not measured; queue of {QUEUE}",
+            "note": "the last two columns are a line through the two measured peaks, not measured themselves",
             "command": "python bench/memory.py",
         }
         with open(options.json, "w") as file:
