@@ -2,15 +2,19 @@
 
 import pytest
 import torch
+from cubes import small_cube
 from test_methods import FirstPixel
-from training import Squares, SquareViews, same_state, tiny_method, tiny_run
+from training import SPEC, Squares, SquareViews, same_state, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, Share
 from seco_lab.checkpoints import batchnorm_report, load_checkpoint, save_checkpoint
+from seco_lab.data import CubeBatches
 from seco_lab.methods import MoCo, SimCLR, StepOutput
 from seco_lab.nn.encoders import resnet18
 from seco_lab.train import TrainConfig
+from seco_lab.train.reading import StepInput
 from seco_lab.train.shares import joined, own_share, parts_of
+from seco_lab.views import MoCoViews
 
 
 def finish(run):
@@ -131,6 +135,37 @@ def test_rows_are_cut_and_joined_in_order():
     assert torch.equal(whole.embeddings["all"], -images)
     assert (float(whole.loss), float(whole.metrics["top1"])) == (2.5, 2.0)
     assert Share(2, 2, 6).of_repeated(2).tolist() == [2, 3, 8, 9]
+
+
+class Unshared:
+    """Batches that know nothing of shares, as those of one's own do not."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __getitem__(self, step):
+        return self.batches[step]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("own_views", [True, False])
+def test_share_is_the_same_rows_whatever_can_be_read_apart(shared, own_views):
+    batches = CubeBatches(small_cube(patches=9, size=20), 6, seasons=1, crop_px=18)
+    toolkit = MoCoViews(SPEC, 16, arithmetic=torch.float32)
+    views = (lambda images, generator: toolkit(images, generator)) if own_views else toolkit
+
+    def reads(share):
+        source = batches if shared else Unshared(batches)
+        config = TrainConfig(check_input=False)
+        device = torch.device("cpu")
+        return StepInput(source, views, share, config, spec=SPEC, unit_factor=1, device=device)(3)
+
+    (whole, all_views), (part, some) = reads(Share(0, 6, 6)), reads(Share(2, 3, 6))
+    assert torch.equal(part.index, whole.index[2:5])
+    assert torch.equal(part.images, whole.images[2:5])
+    assert torch.equal(part.time, whole.time[2:5])
+    for name, view in all_views.items():
+        assert torch.allclose(some[name], view[2:5], atol=1e-5)
 
 
 def test_one_part_is_left_as_it_is():
