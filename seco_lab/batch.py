@@ -26,6 +26,46 @@ class Batch:
     lonlat: Tensor
     time: Tensor
 
+    def part(self, rows: slice) -> Batch:
+        """Some of the rows, on the same memory."""
+        return Batch(self.images[rows], self.index[rows], self.lonlat[rows], self.time[rows])
+
+
+@dataclass(frozen=True)
+class Share:
+    """Consecutive rows of a batch: those that one of several processes works on.
+
+    Attributes:
+        first: Number of the first row within the batch.
+        rows: How many.
+        batch_size: Rows of the whole batch.
+    """
+
+    first: int
+    rows: int
+    batch_size: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole batch."""
+        return self.rows == self.batch_size
+
+    @property
+    def slice(self) -> slice:
+        """The rows as a slice of the batch."""
+        return slice(self.first, self.first + self.rows)
+
+    def of_repeated(self, times: int) -> Tensor:
+        """The rows in a list in which the batch stands several times, one after the other.
+
+        Chance is drawn for such a list: all queries, then all keys.
+
+        Returns:
+            Shape (times x rows,), int64.
+        """
+        own = torch.arange(self.first, self.first + self.rows)
+        return (torch.arange(times)[:, None] * self.batch_size + own).flatten()
+
 
 class Batches(Protocol):
     """Batches by number: the same step gives the same batch, in whatever order steps are asked for."""

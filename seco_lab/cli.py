@@ -121,6 +121,15 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument("--lr", type=float, help="0.03 in the papers")
     pretrain.add_argument("--strength", help="of the views: paper, or mild (keeps more of the colours)")
     pretrain.add_argument("--schedule", default="cosine", help="cosine or steps")
+    pretrain.add_argument(
+        "--accumulate", type=int, default=1, help="parts of a batch, to need less memory (1)"
+    )
+    pretrain.add_argument(
+        "--batchnorm", default="shuffled", help="under torchrun: shuffled (as in MoCo) or synced (shuffled)"
+    )
+    pretrain.add_argument(
+        "--process-timeout", type=float, default=300.0, metavar="S", help="under torchrun: wait so long (300)"
+    )
     pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     pretrain.add_argument("--seed", type=int, default=0)
     pretrain.add_argument("--out", required=True, metavar="RUN")
@@ -263,7 +272,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(args: argparse.Namespace) -> dict[str, Any]:
+def _run(args: argparse.Namespace) -> dict[str, Any] | None:
     module, _, function = args.function.partition(":")
     return getattr(importlib.import_module(f"seco_lab.{module}"), function)(args)
 
@@ -297,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = "no space left on the disk" if getattr(error, "errno", 0) == errno.ENOSPC else _sentence(error)
         print(f"seco-lab {args.command}: {text}", file=sys.stderr)
         return _exit_code(error)
-    if args.json:
+    if args.json and result is not None:
         print(json.dumps(result, default=str))
     return 0
 

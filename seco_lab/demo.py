@@ -138,7 +138,8 @@ def _train(demo: Demo) -> tuple[ResNet, InputSpec]:
                 cube=str(demo.out / "cube.zarr"), method="seco", encoder=ENCODER, steps=None, epochs=None,
                 minutes=demo.minutes, batch=BATCH, size_px=VIEW_PX, bands="rgb", split=None, queue=None,
                 optimizer=None, lr=None, temperature=None, momentum=None, strength=None, schedule="cosine",
-                device="auto", seed=demo.seed, out=str(folder), resume=True,
+                accumulate=1, batchnorm="shuffled", process_timeout=300.0, device="auto", seed=demo.seed,
+                out=str(folder), resume=True,
             )
         )  # fmt: skip
     return load_encoder(folder)

@@ -127,7 +127,9 @@ def _expected(content: Any, state: Mapping[str, Tensor], chosen: Found, other: F
 
 
 def _accumulated(content: Mapping[str, Any]) -> int:
-    """Batches in one optimizer step, by Lightning's argument."""
+    """Batches in one optimizer step, by our own configuration or by Lightning's argument."""
+    if is_own(content):
+        return content.get("full_config", {}).get("accumulate", 1)
     given = content.get("hyper_parameters") or {}
     given = given.held if isinstance(given, Shell) else given
     number = given.get("accumulate_grad_batches", 1) if isinstance(given, Mapping) else 1

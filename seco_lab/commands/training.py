@@ -59,23 +59,31 @@ def _rows_of(cube: xr.Dataset, split: str | None) -> np.ndarray | None:
     return rows
 
 
-def pretrain(args: argparse.Namespace) -> dict[str, Any]:
-    """Train, with a line of costs first and a progress bar."""
+def pretrain(args: argparse.Namespace) -> dict[str, Any] | None:
+    """Train, with a line of costs first and a progress bar.
+
+    Under ``torchrun`` the main process alone talks, and the others return None.
+    """
     from tqdm.auto import tqdm
 
+    from seco_lab.nn.processes import is_main, join_processes
+
+    join_processes(args.device, timeout_s=args.process_timeout)
     out = Path(args.out)
     run = _build(args, out)
     if args.resume and run.resume():
-        say(f"going on at step {run.step} of {run.steps}")
+        _say_once(f"going on at step {run.step} of {run.steps}")
     estimate = run.estimate()
-    say(estimate)
+    _say_once(estimate)
     log = None
-    with tqdm(total=run.steps, initial=run.step, unit="step") as bar:
+    with tqdm(total=run.steps, initial=run.step, unit="step", disable=not is_main()) as bar:
         for log in run:
             bar.update()
-            if log.step % 10 == 0 or log.step == run.steps:
+            if is_main() and (log.step % 10 == 0 or log.step == run.steps):
                 bar.set_postfix_str(log.text() if hasattr(log, "text") else f"loss {float(log.loss):.3f}")
-    say(f"{run.steps} steps done: {out}")
+    _say_once(f"{run.steps} steps done: {out}")
+    if not is_main():
+        return None
     loss = None if log is None else float(log.loss)
     return {
         "run": str(out),
@@ -87,23 +95,30 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _say_once(words: object) -> None:
+    from seco_lab.nn.processes import is_main
+
+    if is_main():
+        say(words)
+
+
 def _build(args: argparse.Namespace, out: Path) -> Any:
     """The run that the arguments describe; the number of steps is fixed and written down first."""
     from seco_lab.commands.recipes import recipe_named
+    from seco_lab.nn.processes import from_main, main_does
 
     recipe = recipe_named(args.method)
     data = open_data(args.cube, args.split)
-    stored = _stored_steps(out) if args.resume else None
+    stored = from_main(_stored_steps(out)) if args.resume else None
     parts = _Parts(args, recipe, data)
     steps = stored or parts.steps_wanted()
     if steps is None:
         steps = parts.steps_in(args.minutes)
-        say(f"{args.minutes:g} minutes are enough for {steps} steps")
+        _say_once(f"{args.minutes:g} minutes are enough for {steps} steps")
     tuning = parts.tuning(steps)
-    say(f"{steps} steps: {tuning.text()}")
+    _say_once(f"{steps} steps: {tuning.text()}")
     run = parts.run(steps, tuning, out)
-    if not (out / RUN_FILE).exists():
-        _store(out, args, steps)
+    main_does(lambda: _store(out, args, steps))
     return run
 
 
@@ -165,6 +180,9 @@ class _Parts:
             lr=tuning.lr,
             schedule=_schedule(self.args.schedule, min(tuning.warmup_steps, steps // 10)),
             seed=self.args.seed,
+            accumulate=self.args.accumulate,
+            batchnorm=self.args.batchnorm,
+            process_timeout_s=self.args.process_timeout,
         )
         if tuning.strength not in STRENGTHS:
             known = ", ".join(STRENGTHS)
@@ -195,7 +213,9 @@ def _stored_steps(out: Path) -> int | None:
 
 
 def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
-    """Write down what was asked for, so that a resumed run has the same length."""
+    """Write down what was asked for at first, so that a resumed run has the same length."""
+    if (out / RUN_FILE).exists():
+        return
     out.mkdir(parents=True, exist_ok=True)
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
     partial = out / f".{RUN_FILE}.partial"

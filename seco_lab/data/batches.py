@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.batch import Batch, generator_for
+from seco_lab.batch import Batch, Share, generator_for
 from seco_lab.data.feeds import KeptFeed, Picked, ReadFeed
 from seco_lab.data.readers import Reader, Source, in_memory, loaded_if_small, open_source
 from seco_lab.sensors import sensor_named
@@ -101,10 +102,23 @@ class CubeBatches:
         )
         self._days = torch.from_numpy(_days(cube))
         self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._share = Share(0, batch_size, batch_size)
         self._make_feed(reader, positions, torch.device(device))
 
     def __len__(self) -> int:
         return self.steps_per_epoch
+
+    def shared(self, share: Share) -> CubeBatches:
+        """The same batches, of which only some rows are read and given out.
+
+        All chance stays that of the whole batch, so the shares of several processes are together the very
+        batch that one process reads.
+        """
+        part = copy(self)
+        part._share = share
+        if isinstance(self._feed, ReadFeed):
+            part._feed = self._feed.planned(part._pick)
+        return part
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the first epoch."""
@@ -167,7 +181,10 @@ class CubeBatches:
                 with_replacement=self._with_replacement,
             )
         top, left = self._corners(step)
-        return Picked(rows.numpy(), seasons.contiguous().numpy(), top, left, self._crop_px)
+        own = self._share.slice
+        return Picked(
+            rows.numpy()[own], seasons.contiguous().numpy()[own], top[own], left[own], self._crop_px
+        )
 
     def _corners(self, step: int) -> tuple[NDArray, NDArray]:
         if self._crop_px is None:

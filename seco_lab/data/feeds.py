@@ -98,6 +98,10 @@ class ReadFeed:
         self._pending: dict[int, Future[NDArray]] = {}
         self._pool = ThreadPoolExecutor(1, "seco_lab-read-ahead") if plan else None
 
+    def planned(self, plan: Callable[[int], Picked]) -> ReadFeed:
+        """A feed of the same pixels that reads ahead by another plan, where this one reads ahead."""
+        return ReadFeed(self._reader, self._bands, self._device, plan if self._plan else None)
+
     def get(self, step: int, picked: Picked) -> Tensor:
         """Pixels (B, T, C, h, w) of a batch; their memory is not used again while a tensor holds it."""
         future = self._pending.pop(step, None)

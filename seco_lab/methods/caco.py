@@ -12,6 +12,7 @@ from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.seco import SUBSPACES, SeCo
 from seco_lab.methods.two_groups import upper_group
+from seco_lab.nn.collectives import dealt, every_row, rows_elsewhere
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.losses import contrastive_logits, pick_positive, top1, unit_length
 from seco_lab.nn.momentum import NegativeQueue
@@ -150,8 +151,8 @@ class CACo(SeCo):
     ) -> Tensor:
         """Logits (B, 1 + K) of one period's queries; the last B columns are the other period's keys."""
         own, other = keys[i].chunk(2)[period], keys[i].chunk(2)[1 - period]
-        kinds = [] if i == 0 else [key for j, key in enumerate(keys) if j != i]
-        negatives = torch.cat([self.queues[2 * i + period].rows, *kinds, other])
+        kinds = [] if i == 0 else [every_row(key) for j, key in enumerate(keys) if j != i]
+        negatives = torch.cat([self.queues[2 * i + period].rows, *kinds, rows_elsewhere(other), other])
         logits = contrastive_logits(embedding.chunk(2)[period], own, negatives, temperature=self.temperature)
         left_out = torch.zeros_like(logits, dtype=torch.bool)
         left_out[:, -len(rows) :].diagonal().copy_(~self.changed[rows, period])
@@ -160,7 +161,7 @@ class CACo(SeCo):
     @torch.no_grad()
     def _ratio(self, queries: Tensor, season_keys: Tensor) -> Tensor:
         """Long-term over short-term distance of each place, shape (B, 2)."""
-        mine = unit_length(self.key_heads[_SEASON](self.key_encoder(queries)))
+        mine = unit_length(dealt(self.key_heads[_SEASON], dealt(self.key_encoder, queries)))
         recent, earlier = mine.chunk(2)
         long_term = (recent - earlier).norm(dim=1)
         short_term = (mine - season_keys).norm(dim=1).view(2, -1)

@@ -12,6 +12,7 @@ from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.methods.projectors import standardised_head
+from seco_lab.nn.collectives import dealt
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
 from seco_lab.nn.losses import (
@@ -111,7 +112,7 @@ class MoCo(nn.Module):
         projected = self.head(self.encoder(query))
         embedding = unit_length(projected)
         with torch.no_grad():
-            positive = unit_length(self.key_head(self.key_encoder(key)))
+            positive = unit_length(dealt(self.key_head, dealt(self.key_encoder, key)))
         logits = contrastive_logits(embedding, positive, self.queue.rows, temperature=self.temperature)
         if self.steady:
             fresh = batch_logits(embedding, positive, temperature=self.temperature)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.projectors import standardised_head
+from seco_lab.nn.collectives import dealt, every_row
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
 from seco_lab.nn.losses import batch_logits, contrastive_logits, pick_positive, top1, unit_length
@@ -106,16 +107,16 @@ class SeCo(nn.Module):
     @torch.no_grad()
     def _key_features(self, keys: Sequence[Tensor]) -> Sequence[Tensor]:
         if self.keys_together:
-            return self.key_encoder(torch.cat(list(keys))).chunk(len(keys))
-        return [self.key_encoder(key) for key in keys]
+            return dealt(self.key_encoder, torch.cat(list(keys))).chunk(len(keys))
+        return [dealt(self.key_encoder, key) for key in keys]
 
     @torch.no_grad()
     def _embed_keys(self, i: int, key_features: Sequence[Tensor]) -> list[Tensor]:
-        return [unit_length(self.key_heads[i](features)) for features in key_features]
+        return [unit_length(dealt(self.key_heads[i], features)) for features in key_features]
 
     def _logits(self, i: int, embedding: Tensor, keys: Sequence[Tensor]) -> Tensor:
         # Sub-space 0 ignores all that changed, so keys of other changes are no negatives to it.
-        others = [] if i == 0 else [key for j, key in enumerate(keys) if j != i]
+        others = [] if i == 0 else [every_row(key) for j, key in enumerate(keys) if j != i]
         negatives = torch.cat([self.queues[i].rows, *others])
         logits = contrastive_logits(embedding, keys[i], negatives, temperature=self.temperature)
         if self.steady:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.projectors import check_two_places, standardised_head
+from seco_lab.nn.collectives import every_row
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.losses import unit_length
 
@@ -57,7 +58,9 @@ class SimCLR(nn.Module):
         query, key = views_named(views, self.view_names, "SimCLR")
         check_two_places(len(query), "SimCLR")
         embedding = unit_length(self.head(self.encoder(torch.cat([query, key]))))
-        logits, answers = nt_xent_logits(embedding, temperature=self.temperature)
+        # With several processes each computes the loss of all rows: small beside the network.
+        everyone = torch.cat([every_row(half) for half in embedding.chunk(2)])
+        logits, answers = nt_xent_logits(everyone, temperature=self.temperature)
         return StepOutput(
             loss=functional.cross_entropy(logits, answers),
             metrics={"top1": (logits.detach().argmax(1) == answers).float().mean()},

@@ -12,6 +12,7 @@ from torch.nn import functional
 from seco_lab.batch import Batch
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.projectors import batchnorm_mlp, check_two_places
+from seco_lab.nn.collectives import every_row
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.losses import unit_length
 
@@ -72,6 +73,9 @@ class VICReg(nn.Module):
         query, key = views_named(views, self.view_names, "VICReg")
         check_two_places(len(query), "VICReg")
         left, right = (self.projector(self.encoder(view)).float() for view in (query, key))
+        embedding = unit_length(left.detach())
+        # Variance and covariance are those of the whole batch, in whichever processes its rows are.
+        left, right = every_row(left), every_row(right)
         apart = functional.mse_loss(left, right)
         flat = (variance_lack(left) + variance_lack(right)) / 2
         alike = covariance_excess(left) + covariance_excess(right)
@@ -82,7 +86,7 @@ class VICReg(nn.Module):
                 "variance": flat.detach(),
                 "covariance": alike.detach(),
             },
-            embeddings={"all": unit_length(left.detach())},
+            embeddings={"all": embedding},
         )
 
     def after_step(self, output: StepOutput) -> None:

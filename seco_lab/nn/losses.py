@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seco_lab.nn.collectives import every_row, rows_elsewhere
+from seco_lab.nn.processes import process_count
+
 
 def unit_length(vectors: Tensor) -> Tensor:
     """Rows scaled to length 1, in float32 whatever came in: shape (B, D) to (B, D)."""
@@ -38,7 +41,7 @@ def contrastive_logits(query: Tensor, positive: Tensor, negatives: Tensor, *, te
 
 
 def batch_logits(query: Tensor, keys: Tensor, *, temperature: float) -> Tensor:
-    """Similarities of each query to the keys of the other rows of its batch.
+    """Similarities of each query to the keys of the other rows of its batch, those elsewhere included.
 
     Args:
         query: Shape (B, D), unit length.
@@ -46,13 +49,16 @@ def batch_logits(query: Tensor, keys: Tensor, *, temperature: float) -> Tensor:
         temperature: Divides the similarities; positive.
 
     Returns:
-        Shape (B, B - 1).
+        Shape (B, B x processes - 1).
     """
+    elsewhere = rows_elsewhere(keys)
     with torch.autocast(query.device.type, enabled=False):
         every = query @ keys.T / temperature
+        others = query @ elsewhere.T / temperature
     rows = len(every)
     # Without its first entry the flat matrix has a diagonal entry at the end of every B + 1.
-    return every.flatten()[1:].view(rows - 1, rows + 1)[:, :-1].reshape(rows, rows - 1)
+    here = every.flatten()[1:].view(rows - 1, rows + 1)[:, :-1].reshape(rows, rows - 1)
+    return torch.cat([here, others], dim=1) if len(elsewhere) else here
 
 
 def pick_positive(logits: Tensor) -> Tensor:
@@ -85,6 +91,8 @@ def top1(logits: Tensor) -> Tensor:
 def ml_cpc(logits: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Multi-label contrastive loss: one softmax over all rows at once (arXiv:2007.09852, eq. 9).
 
+    Rows of other processes belong to the same softmax.
+
     Args:
         logits: Shape (N, n), the positive of each row in column 0.
         alpha: Weight of the positives in the normaliser, in (0, n); 1 weighs every entry alike.
@@ -101,8 +109,11 @@ def ml_cpc(logits: Tensor, *, alpha: float = 1.0) -> Tensor:
     beta = (columns - alpha) / (columns - 1)
     positive = logits[:, :1] + math.log(alpha)
     weighted = torch.cat([positive, logits[:, 1:] + math.log(beta)], dim=1)
-    log_share = positive[:, 0] - torch.logsumexp(weighted.flatten(), 0)
-    return -(math.log(rows) + log_share).mean() / alpha
+    total = torch.logsumexp(weighted.flatten(), 0)
+    if process_count() > 1:
+        total = torch.logsumexp(every_row(total[None]), 0)
+    log_share = positive[:, 0] - total
+    return -(math.log(rows * process_count()) + log_share).mean() / alpha
 
 
 @torch.no_grad()

@@ -1,11 +1,13 @@
-"""Whether the parts of a run fit each other, and a checkpoint fits a run."""
+"""Whether the parts of a run fit each other, a checkpoint fits a run, and processes fit one another."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from seco_lab.batch import Batches
@@ -13,6 +15,7 @@ from seco_lab.checkpoints import describe_changes, encoder_settings
 from seco_lab.input_spec import InputSpec, describe_difference, unit_factor
 from seco_lab.methods import Method
 from seco_lab.nn.momentum import NegativeQueue
+from seco_lab.nn.processes import from_all, together
 from seco_lab.train.config import TrainConfig
 
 
@@ -98,3 +101,34 @@ def check_identity(
         raise ValueError(
             f"{path} belongs to another configuration ({'; '.join(refused)}); use that one, or another folder"
         )
+
+
+def check_same_everywhere(settings: Mapping[str, Any], method: Method) -> None:
+    """Refuse processes that were started with different settings or different first weights.
+
+    Args:
+        settings: Plain values that define the run.
+        method: What is trained, before the first step.
+
+    Raises:
+        ValueError: Names the fields that differ, with both values.
+    """
+    if not together():
+        return
+    everyone = from_all({**settings, "first weights": weights_digest(method)})
+    for number, theirs in enumerate(everyone):
+        changes = describe_changes(everyone[0], theirs)
+        if changes:
+            raise ValueError(
+                f"process {number} was started differently from process 0 ({'; '.join(changes)}): start all "
+                "with the same command, and build the method from a seed"
+            )
+
+
+def weights_digest(method: Method) -> str:
+    """A few letters that differ where two methods' tensors differ in any bit."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name, tensor in method.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -10,11 +10,15 @@ import torch
 from torch import nn
 
 from seco_lab.nn.devices import PRECISIONS
+from seco_lab.nn.processes import TIMEOUT_S
 from seco_lab.train.schedules import Schedule, StepCosine, schedule_from_dict, schedule_to_dict
 
 OPTIMIZERS = ("sgd", "adamw")
+BATCHNORMS = ("shuffled", "synced")
 # Fields that may change when a run is continued: they touch neither weights nor metrics.
-_FREE = ("save_every_minutes", "check_input", "watch_every_steps")
+_FREE = ("save_every_minutes", "check_input", "watch_every_steps", "process_timeout_s")
+# Fields that older checkpoints lack, with the value that says what these did.
+_LATER = {"accumulate": 1, "batchnorm": "shuffled"}
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,18 @@ class TrainConfig:
         seed: Seed of the views' chance.
         precision: ``"auto"`` (bf16 where the hardware multiplies it), ``"bf16"`` or ``"float32"``.
         channels_last: Keep the bands of a pixel side by side in memory; faster on CPUs and GPUs alike.
+        accumulate: Parts that each batch is cut into, one after the other, to need less memory. Optimizer,
+            key encoder and queue still move once a batch, and the queue takes all keys of the batch. What
+            the rows of a batch share gets smaller with the parts: BatchNorm's statistics, and negatives that
+            come from the batch (SimCLR, VICReg, CACo, SeCo's other keys, ``steady``, ``ml_cpc``).
+        batchnorm: Where several processes train together: ``"shuffled"``, each normalises its own rows, keys
+            dealt out anew as in MoCo, or ``"synced"``, all rows of the batch as one process would. Alone,
+            both are the same.
         compile: Run the encoders through torch.compile; pays on GPUs, not on CPUs.
         save_every_minutes: Time between checkpoints, where the run has a folder.
         check_input: Compare the first batch with the input contract.
         watch_every_steps: Steps between looks at the spread of the embeddings.
+        process_timeout_s: Seconds after which a process that does not answer counts as lost.
     """
 
     epochs: int = 200
@@ -52,10 +64,13 @@ class TrainConfig:
     seed: int = 0
     precision: str = "auto"
     channels_last: bool = True
+    accumulate: int = 1
+    batchnorm: str = "shuffled"
     compile: bool = False
     save_every_minutes: float = 5.0
     check_input: bool = True
     watch_every_steps: int = 20
+    process_timeout_s: float = TIMEOUT_S
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant.
@@ -63,17 +78,16 @@ class TrainConfig:
         Raises:
             ValueError: Names the field, what it needs and what came.
         """
-        for name in ("epochs", "steps", "watch_every_steps"):
+        for name in ("epochs", "steps", "accumulate", "watch_every_steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be 1 or more, got {value}")
-        for name in ("lr", "save_every_minutes"):
+        for name in ("lr", "save_every_minutes", "process_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        for name, known in (("optimizer", OPTIMIZERS), ("batchnorm", BATCHNORMS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Length of the run in steps."""
@@ -104,4 +118,5 @@ class TrainConfig:
 
     def binding(self) -> dict[str, Any]:
         """The fields that a continued run must share with the run it continues."""
-        return {name: value for name, value in self.to_dict().items() if name not in _FREE}
+        unlike = {name: value for name, value in self.to_dict().items() if _LATER.get(name) != value}
+        return {name: value for name, value in unlike.items() if name not in _FREE}

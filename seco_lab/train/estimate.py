@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from seco_lab.nn.devices import keep_freed_memory
+from seco_lab.nn.processes import from_main
 
 if TYPE_CHECKING:
     from seco_lab.train.run import PretrainingRun
@@ -31,6 +32,7 @@ class Estimate:
         steps_per_epoch: Steps that see every patch once.
         batch_size: Patches a step.
         memory_bytes: Most memory in use so far: of the GPU, or of the whole process on a CPU; 0 if unknown.
+            Of this process, where several train together.
         device: Where it runs, with the number format.
     """
 
@@ -91,8 +93,13 @@ def measure(run: PretrainingRun, steps: int = _MEASURED_STEPS) -> Estimate:
         steps_per_epoch=run._batches.steps_per_epoch,
         batch_size=run._batches.batch_size,
         memory_bytes=memory,
-        device=f"{run.device} ({'bf16' if run.precision == torch.bfloat16 else 'float32'})",
+        device=_place(run),
     )
+
+
+def _place(run: PretrainingRun) -> str:
+    one = f"{run.device} ({'bf16' if run.precision == torch.bfloat16 else 'float32'})"
+    return one if run.processes == 1 else f"{run.processes} processes, this one on {one}"
 
 
 def steps_for_minutes(run: PretrainingRun, minutes: float) -> int:
@@ -111,7 +118,7 @@ def steps_for_minutes(run: PretrainingRun, minutes: float) -> int:
     """
     if not minutes > 0:
         raise ValueError(f"minutes must be positive, got {minutes}")
-    return max(1, int(60 * minutes / run.estimate().seconds_per_step))
+    return from_main(max(1, int(60 * minutes / run.estimate().seconds_per_step)))
 
 
 @contextmanager

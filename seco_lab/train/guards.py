@@ -6,12 +6,15 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from seco_lab.diagnostics import collapse_measures
 from seco_lab.input_spec import InputSpec
+from seco_lab.nn.collectives import every_row
+from seco_lab.nn.processes import from_all, is_main
 
 COLLAPSE_COLUMNS = ("spread", "mean_cosine", "effective_rank")
 
@@ -49,7 +52,7 @@ class BandStatistics:
 
 @torch.no_grad()
 def band_statistics(views: Mapping[str, Tensor], spec: InputSpec) -> list[BandStatistics]:
-    """Mean and std of each band over the views, each (B, C, S, S).
+    """Mean and std of each band over the views, each (B, C, S, S), of all processes.
 
     Raises:
         ValueError: The views have another number of bands than the contract.
@@ -64,7 +67,7 @@ def band_statistics(views: Mapping[str, Tensor], spec: InputSpec) -> list[BandSt
         pixels = view.float()
         sums[0] += pixels.mean((0, 2, 3)).double().cpu()
         sums[1] += pixels.square().mean((0, 2, 3)).double().cpu()
-    mean, square = sums / len(views)
+    mean, square = torch.stack(from_all(sums)).mean(0) / len(views)
     std = (square - mean.square()).clamp_min(0).sqrt()
     return [
         BandStatistics(band, float(m), float(s)) for band, m, s in zip(spec.bands, mean, std, strict=True)
@@ -95,7 +98,7 @@ def check_first_batch(views: Mapping[str, Tensor], spec: InputSpec) -> list[Band
             "check the unit of the data and the order of the bands (or set check_input=False)"
         )
     suspicious = [band.describe() for band in found if band.suspicious]
-    if suspicious:
+    if suspicious and is_main():
         warnings.warn(f"{'; '.join(suspicious)}; {wanted}", InputMismatchWarning, stacklevel=2)
     return found
 
@@ -120,13 +123,16 @@ class CollapseWatch:
 
         Args:
             step: Steps done.
-            embeddings: Shape (B, D) each, by sub-space.
+            embeddings: Shape (B, D) each, by sub-space; those of all processes are looked at.
 
         Warns:
             CollapseWarning: Spread gone at several looks in a row.
         """
-        rows = {name: e for name, e in embeddings.items() if len(e) > 1}
-        if step % self._every or not rows:
+        if step % self._every:
+            return {}
+        rows = {name: every_row(e) for name, e in embeddings.items()}
+        rows = {name: e for name, e in rows.items() if len(e) > 1}
+        if not rows:
             return {}
         measured = {name: collapse_measures(e) for name, e in rows.items()}
         name = min(measured, key=lambda n: float(measured[n]["spread"]))
@@ -138,7 +144,7 @@ class CollapseWatch:
         self._looks += 1
         collapsed = values["spread"] < 0.1 or values["mean_cosine"] > 0.98 or values["effective_rank"] < 1.5
         self._bad = self._bad + 1 if collapsed and self._looks > self._QUIET_LOOKS else 0
-        if self._bad == self._BAD_LOOKS:
+        if self._bad == self._BAD_LOOKS and is_main():
             warnings.warn(
                 f"embeddings of sub-space {name!r} have collapsed by step {step}: spread "
                 f"{values['spread']:.3f} (1 is healthy), mean cosine {values['mean_cosine']:.3f} (0), "
@@ -196,14 +202,15 @@ def blame(index: Tensor, views: Mapping[str, Tensor]) -> str:
     """Whether pixels or the learning rate made a loss infinite, in words.
 
     Args:
-        index: Shape (B,), rows of the patches.
+        index: Shape (B,), rows of the patches; those of other processes are asked for.
         views: Shape (B, C, S, S) each.
     """
     finite = torch.stack([view.isfinite().flatten(1).all(1) for view in views.values()]).all(0).cpu()
-    bad = index.cpu()[~finite].tolist()
+    everyone = from_all((index.tolist(), index.cpu()[~finite].tolist()))
+    all_rows, bad = (list(chain(*parts)) for parts in zip(*everyone, strict=True))
     if bad:
         return f"pixels of patches {_rows(bad)} are not finite: mask or drop them"
-    return f"its patches {_rows(index.tolist())} are finite, so lower the learning rate"
+    return f"its patches {_rows(all_rows)} are finite, so lower the learning rate"
 
 
 def _rows(rows: list[int]) -> str:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seco_lab.batch import Batch, Batches, generator_for
+from seco_lab.batch import Batch, Batches
 from seco_lab.checkpoints import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import Method, StepOutput
 from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory
-from seco_lab.train.agreement import check_identity, check_parts, identity
+from seco_lab.nn.processes import from_main, is_main, join_processes, main_does, process_count, together
+from seco_lab.nn.synced_batchnorm import sync_batchnorm
+from seco_lab.train.agreement import check_identity, check_parts, check_same_everywhere, identity
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.estimate import Estimate, measure
-from seco_lab.train.guards import COLLAPSE_COLUMNS, CollapseWatch, LossWatch, check_first_batch
+from seco_lab.train.guards import COLLAPSE_COLUMNS, CollapseWatch, LossWatch
 from seco_lab.train.interrupts import finish_first
 from seco_lab.train.log import MetricsFile, StepLog
-
-Views = Callable[[Tensor, torch.Generator], Mapping[str, Tensor]]
+from seco_lab.train.reading import StepInput, Views
+from seco_lab.train.shares import average_learning, joined, over_processes, own_share, parts_of
 
 
 class PretrainingRun:
@@ -37,12 +39,16 @@ class PretrainingRun:
         for log in tqdm(run):
             curve.update(log)
 
+    Under ``torchrun`` each process works on its share of the rows of every batch
+    (``docs/decisions/0047-many-processes.md``). All of them make and iterate the run; the main one writes.
+
     Attributes:
         method: What is trained.
         config: How.
         spec: What the encoder expects; stored with it.
         device: Where it runs.
         precision: ``torch.bfloat16`` or ``torch.float32``.
+        processes: How many processes train together.
         step: Steps done.
         steps: Steps of the whole run.
         folder: Where checkpoints go, or None.
@@ -63,22 +69,28 @@ class PretrainingRun:
 
         Args:
             method: Any ``Method``, such as ``MoCo`` or ``SeCo``.
-            batches: Where patches come from.
+            batches: Where patches come from; a batch is that of all processes together.
             views: Makes the views that the method compares.
             config: How to train; the papers' numbers by default.
             spec: Input contract of the encoder.
             folder: Where to keep checkpoints and metrics; None keeps nothing.
-            device: ``"auto"`` takes CUDA, then MPS, then the CPU.
+            device: ``"auto"`` takes CUDA, then MPS, then the CPU; of several GPUs each process its own.
 
         Raises:
-            ValueError: Bands, units, views, queue and batch do not fit each other; names both sides.
+            ValueError: Bands, units, views, queue and batch do not fit each other, or the processes do not;
+                names both sides.
         """
         self.method, self.spec, self.config = method, spec, config or TrainConfig()
         self.folder = None if folder is None else Path(folder)
-        self._batches, self._views = batches, views
+        self._batches = batches
         # The last check of the units, too: where no conversion is known, this raises.
-        self._unit_factor = check_parts(method, batches, views, spec)
-        self.device = choose_device(device)
+        unit_factor = check_parts(method, batches, views, spec)
+        self.device = choose_device(join_processes(device, timeout_s=self.config.process_timeout_s))
+        self.processes = process_count()
+        share = own_share(batches.batch_size, self.config.accumulate)
+        self._input = StepInput(
+            batches, views, share, self.config, spec=spec, unit_factor=unit_factor, device=self.device
+        )
         self.precision = choose_precision(self.config.precision, self.device)
         self.steps, self.step = self.config.total_steps(batches.steps_per_epoch), 0
         self._place(method)
@@ -87,12 +99,23 @@ class PretrainingRun:
         self._look_every = 1 if self.device.type == "cpu" else 10
         self._losses = LossWatch(self._look_every, self._input_of)
         self._collapse = CollapseWatch(self.config.watch_every_steps)
-        self._metrics = self.folder and MetricsFile(self.folder / "metrics.csv", COLLAPSE_COLUMNS)
+        self._metrics: MetricsFile | None = None
+        if self.folder is not None and is_main():
+            self._metrics = MetricsFile(self.folder / "metrics.csv", COLLAPSE_COLUMNS)
         self._times: deque[float] = deque(maxlen=10)
         self._seconds, self._saved_at = 0.0, 0.0
-        self._claimed = self._input_checked = False
+        self._claimed = False
+        self._check_processes()
+
+    def _check_processes(self) -> None:
+        ours = identity(self.method, self._batches, self.spec, self.config, self.steps)
+        seed = getattr(self._batches, "seed", None)
+        ours |= {"config": self.config.to_dict(), "folder": str(self.folder), "seed of the batches": seed}
+        check_same_everywhere(ours, self.method)
 
     def _place(self, method: nn.Module) -> None:
+        if together() and self.config.batchnorm == "synced":
+            sync_batchnorm(method)
         layout = torch.channels_last if self.config.channels_last else torch.preserve_format
         method.to(self.device, memory_format=layout)
         method.train()
@@ -115,6 +138,7 @@ class PretrainingRun:
             StopIteration: The run is complete.
             FloatingPointError: The loss is no number; the last checkpoint stays as it is.
             FileExistsError: The folder holds another run that was not resumed.
+            ProcessLostError: Another process of the run ended or does not answer; the last checkpoint stays.
         """
         if self.step >= self.steps:
             raise StopIteration
@@ -136,15 +160,20 @@ class PretrainingRun:
 
     def _train(self, step: int) -> tuple[float, StepOutput]:
         lr = self._learning_rate(step)
-        batch, views = self._input(step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            output = self.method.step(views, batch)
-        self._losses.add(step + 1, output.loss, lr)
         self._optimizer.zero_grad()
-        output.loss.backward()
+        parts = parts_of(*self._input(step), self.config.accumulate)
+        output = over_processes(joined([self._learn(batch, views) for batch, views in parts]))
+        self._losses.add(step + 1, output.loss, lr)
+        average_learning(self.method, self._optimizer)
         self._optimizer.step()
         self.method.after_step(output)
         return lr, output
+
+    def _learn(self, batch: Batch, views: Mapping[str, Tensor]) -> StepOutput:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            output = self.method.step(views, batch)
+        (output.loss / self.config.accumulate).backward()
+        return output
 
     def _learning_rate(self, step: int) -> float:
         per_epoch = self._batches.steps_per_epoch
@@ -152,20 +181,6 @@ class PretrainingRun:
         for group in self._optimizer.param_groups:
             group["lr"] = self.config.lr * factor
         return self.config.lr * factor
-
-    def _input(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
-        batch = self._batches[step]
-        images = batch.images.to(self.device, non_blocking=True)
-        if self._unit_factor != 1:
-            images = images.float() * self._unit_factor
-        # Chance is drawn on the CPU wherever the images are: the same on every device, and no waiting for it.
-        views = dict(self._views(images, generator_for(self.config.seed, step, "views")))
-        if self.config.check_input and not self._input_checked:
-            check_first_batch(views, self.spec)
-            self._input_checked = True
-        if self.config.channels_last:
-            views = {n: v.contiguous(memory_format=torch.channels_last) for n, v in views.items()}
-        return batch, views
 
     def _input_of(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         batch, views = self._input(step - 1)
@@ -183,28 +198,38 @@ class PretrainingRun:
         )
 
     def _keep(self, log: StepLog) -> None:
-        if self._metrics is None:
+        if self.folder is None:
             return
-        self._metrics.add(log)
-        due = self._seconds - self._saved_at >= 60 * self.config.save_every_minutes
-        if due or self.step == self.steps:
+        if self._metrics is not None:
+            self._metrics.add(log)
+        if self.step == self.steps or self._is_due():
             self.save()
-        elif self.step % self._look_every == 0:
+        elif self._metrics is not None and self.step % self._look_every == 0:
             self._metrics.write()
+
+    def _is_due(self) -> bool:
+        due = self._seconds - self._saved_at >= 60 * self.config.save_every_minutes
+        if not together():
+            return due
+        # The main process's clock decides, for all of them and not at every step.
+        return self.step % self._look_every == 0 and from_main(due)
 
     def _claim_folder(self) -> None:
         keep_freed_memory()
         if self.folder is not None and self.step == 0:
-            if (self.folder / CHECKPOINT_NAME).exists():
-                raise FileExistsError(
-                    f"{self.folder} already holds a run; resume it, or choose another folder"
-                )
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._metrics.keep_until(0)
+            main_does(self._take_folder)
         self._claimed = True
+
+    def _take_folder(self) -> None:
+        if (self.folder / CHECKPOINT_NAME).exists():
+            raise FileExistsError(f"{self.folder} already holds a run; resume it, or choose another folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._metrics.keep_until(0)
 
     def save(self) -> Path:
         """Write a checkpoint now; also done every few minutes and after the last step.
+
+        Where several processes train together, all must call it and the main one writes.
 
         Returns:
             The checkpoint.
@@ -217,12 +242,15 @@ class PretrainingRun:
         if self.folder is None:
             raise ValueError("this run keeps nothing: give PretrainingRun a folder")
         self._losses.check()
+        # An attempt that fails is not repeated at each step.
+        self._saved_at = self._seconds
+        return main_does(self._write)
+
+    def _write(self) -> Path:
         # Rows first: a checkpoint whose rows are missing could not be completed later.
         self.folder.mkdir(parents=True, exist_ok=True)
         self._metrics.write(durable=True)
         path = self.folder / CHECKPOINT_NAME
-        # An attempt that fails is not repeated at each step.
-        self._saved_at = self._seconds
         save_checkpoint(path, self._content())
         return path
 
@@ -232,6 +260,7 @@ class PretrainingRun:
             "step": self.step,
             "seconds": self._seconds,
             "device": str(self.device),
+            "processes": self.processes,
             "full_config": self.config.to_dict(),
             "method_state": self.method.state_dict(),
             "optimizer_state": self._optimizer.state_dict(),
@@ -261,7 +290,8 @@ class PretrainingRun:
         self._optimizer.load_state_dict(content["optimizer_state"])
         self.step, self._seconds = content["step"], content["seconds"]
         self._saved_at = self._seconds
-        self._metrics.keep_until(self.step)
+        if self._metrics is not None:
+            self._metrics.keep_until(self.step)
         return True
 
     def estimate(self) -> Estimate:

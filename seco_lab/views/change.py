@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seco_lab.batch import Share
 from seco_lab.input_spec import InputSpec
 from seco_lab.views.checks import check_images
 from seco_lab.views.recipes import Strength
@@ -42,12 +43,15 @@ class ChangeViews:
         self.spec, self.size_px = spec, size_px
         self._views = SeasonalViews(spec, size_px, strength=strength, dtype=dtype, arithmetic=arithmetic)
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(
+        self, images: Tensor, generator: torch.Generator, share: Share | None = None
+    ) -> dict[str, Tensor]:
         """Views of a batch, a pure function of the images and the generator's state.
 
         Args:
             images: Shape (B, T, C, H, W), counts in ``spec.unit``; three recent seasons, three earlier ones.
             generator: Source of all chance; one on the CPU avoids waiting for a GPU.
+            share: Which rows of a batch the images are, where they are not all.
 
         Returns:
             ``recent_query``, ``recent_key0``, ... ``earlier_key2``, each of shape (B, C, size_px, size_px),
@@ -56,9 +60,9 @@ class ChangeViews:
         Raises:
             ValueError: Wrong number of axes or bands, or fewer than six seasons.
         """
-        check_images(images, self.spec, self.seasons, type(self).__name__)
+        check_images(images, self.spec, self.seasons, type(self).__name__, share)
         views = {}
         for number, period in enumerate(PERIODS):
-            made = self._views(images[:, 3 * number : 3 * number + 3], generator)
+            made = self._views(images[:, 3 * number : 3 * number + 3], generator, share)
             views |= {f"{period}_{name}": view for name, view in made.items()}
         return views

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from seco_lab.batch import Share
 from seco_lab.input_spec import InputSpec
 from seco_lab.sensors import sensor_named
 from seco_lab.views.blur import gaussian_blur
@@ -133,13 +135,30 @@ class Studio:
         """Number format of crop, resize and blur on that device."""
         return self._arithmetic or fast_dtype(device)
 
-    def draw_look(self, count: int, generator: torch.Generator) -> Look:
-        """Changes for ``count`` images of these bands."""
-        return draw_look(count, self.strength, 1 if self.rgb else len(self.spec.bands), generator)
+    def draw_look(self, count: int, generator: torch.Generator, share: Share | None = None) -> Look:
+        """Changes for ``count`` images of these bands; for a share, those that its batch would get."""
+        shifts = 1 if self.rgb else len(self.spec.bands)
+        if share is None:
+            return draw_look(count, self.strength, shifts, generator)
+        times = count // share.rows
+        look = draw_look(times * share.batch_size, self.strength, shifts, generator)
+        return look[share.of_repeated(times)]
 
-    def draw_boxes(self, images: Tensor, count: int, generator: torch.Generator) -> Boxes:
-        """Crops for ``count`` views of images (..., H, W)."""
-        return draw_boxes(count, images.shape[-2], images.shape[-1], generator, area=self.strength.area)
+    def draw_boxes(
+        self, images: Tensor, count: int, generator: torch.Generator, share: Share | None = None
+    ) -> Boxes:
+        """Crops for ``count`` views of images (..., H, W); for a share, those that its batch would get."""
+        draw = partial(
+            draw_boxes,
+            height_px=images.shape[-2],
+            width_px=images.shape[-1],
+            generator=generator,
+            area=self.strength.area,
+        )
+        if share is None:
+            return draw(count)
+        times = count // share.rows
+        return draw(times * share.batch_size)[share.of_repeated(times)]
 
     def crop_then_change(self, images: Tensor, source: Tensor, boxes: Boxes, look: Look) -> Tensor:
         """Pipeline A: crop and resize, colours, gray, blur, flip, standardise.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seco_lab.batch import Share
 from seco_lab.input_spec import InputSpec
 from seco_lab.views.checks import check_images
 from seco_lab.views.recipes import Strength, Studio
@@ -40,12 +41,15 @@ class SeasonalViews:
         self.spec, self.size_px = spec, size_px
         self._studio = Studio(spec, size_px, strength, dtype=dtype, arithmetic=arithmetic)
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(
+        self, images: Tensor, generator: torch.Generator, share: Share | None = None
+    ) -> dict[str, Tensor]:
         """Views of a batch, a pure function of the images and the generator's state.
 
         Args:
             images: Shape (B, T, C, H, W), counts in ``spec.unit``; seasons t0, t1, t2 are the first three.
             generator: Source of all chance; one on the CPU avoids waiting for a GPU.
+            share: Which rows of a batch the images are, where they are not all.
 
         Returns:
             ``query``, ``key0``, ``key1``, ``key2``, each of shape (B, C, size_px, size_px), standardised.
@@ -53,10 +57,10 @@ class SeasonalViews:
         Raises:
             ValueError: Wrong number of axes or bands, or fewer than three seasons.
         """
-        check_images(images, self.spec, self.seasons, type(self).__name__)
+        check_images(images, self.spec, self.seasons, type(self).__name__, share)
         count, studio = len(images), self._studio
-        boxes = studio.draw_boxes(images, 4 * count, generator)
-        look = studio.draw_look(2 * count, generator)
+        boxes = studio.draw_boxes(images, 4 * count, generator, share)
+        look = studio.draw_look(2 * count, generator, share)
         both = torch.arange(2 * count)
         plain = studio.crop(_stack(images, (0, 2)), both, boxes[: 2 * count])
         changed = studio.change_then_crop(_stack(images, (1, 0)), both, boxes[2 * count :], look)
