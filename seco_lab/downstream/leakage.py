@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seco_lab.diagnostics import effective_rank, uniformity
-from seco_lab.downstream.linear_probe import fit_logistic, predict_logistic, standardised
+from seco_lab.downstream.linear_probe import fit_logistic, predict_logistic
 from seco_lab.downstream.metrics import balanced_accuracy
 from seco_lab.methods.seco import SUBSPACES, SeCo
 from seco_lab.nn.losses import unit_length
@@ -22,8 +22,9 @@ KEEPS = {
     "season": ("augmentation", ("all", "season")),
     "augmentation": ("season", ("all", "augmentation")),
 }
-# Weight of the probe's penalty: one fixed number, since a look in the middle of training must be quick.
-_STRENGTH = 1e-2
+# Weight of the probe's penalty, for features of one common scale. It is high on purpose: a probe that may
+# weigh what hardly moves an embedding finds a trace of everything in every space.
+_STRENGTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SpaceReading:
     Attributes:
         season_leak: How well a linear probe names the season at places it was not fitted on: 0 as guessing,
             1 always, below 0 worse than guessing.
-        augmentation_leak: The same for whether the look of an image was changed.
+        augmentation_leak: The same for the look of an image: as it is, darker, brighter, grey or blurred.
         season_shift: Squared distance between two seasons of a place over that between two places: 0 where
             the season changes nothing, 1 where it changes as much as another place does.
         augmentation_shift: The same for an image and the image with a changed look.
@@ -146,44 +147,42 @@ def readable(features: Tensor, labels: NDArray[np.int64], parts: NDArray[np.int6
         labels: Shape (N,), class numbers from 0, without gaps.
         parts: Shape (N,): part of the places that each row belongs to.
     """
-    rows, classes = features.numpy(), int(labels.max()) + 1
-    predicted = np.empty(len(labels), np.int64)
+    classes, target = int(labels.max()) + 1, torch.from_numpy(labels)
+    predicted = torch.empty_like(target)
     for part in np.unique(parts):
-        test = parts == part
-        x, asked = standardised(rows[~test], rows[test])
-        weights, _ = fit_logistic(x, torch.from_numpy(labels[~test]), classes, _STRENGTH)
-        predicted[test] = predict_logistic(asked, weights).numpy()
-    return balanced_accuracy(predicted, labels)
+        test = torch.from_numpy(parts == part)
+        mean = features[~test].mean(0)
+        scale = (features[~test] - mean).square().mean().sqrt().clamp_min(1e-12)
+        x = (features - mean) / scale
+        weights, _ = fit_logistic(x[~test], target[~test], classes, _STRENGTH)
+        predicted[test] = predict_logistic(x[test], weights)
+    return balanced_accuracy(predicted.numpy(), labels)
 
 
 def read_space(
-    vectors: Tensor, seasons: NDArray[np.int64], parts: NDArray[np.int64], chances: Mapping[str, float]
+    seasonal: Tensor, looks: Tensor, seasons: NDArray[np.int64], parts: NDArray[np.int64]
 ) -> SpaceReading:
     """Read one space.
 
     Args:
-        vectors: Shape (2, P, T, D): embeddings of P places in T seasons as they are, then with changed looks;
-            scaled to unit length here.
+        seasonal: Shape (P, T, D): embeddings of P places in T seasons; scaled to unit length here.
+        looks: Shape (K, P, D): of one image of each place in K looks, the unchanged one first.
         seasons: Shape (P, T), class numbers from 0, without gaps.
         parts: Shape (P,): part of the places; a probe answers for one part and is fitted on the others.
-        chances: What guessing reaches, for ``"season"`` and ``"augmentation"``.
     """
-    unit = unit_length(vectors.flatten(0, 2)).view_as(vectors)
-    _, places, times, _ = unit.shape
-    plain, of_image = unit[0].flatten(0, 1), np.repeat(parts, times)
-    season = readable(plain, seasons.ravel(), of_image)
-    changed = readable(unit.flatten(0, 2), np.repeat(np.arange(2), places * times), np.tile(of_image, 2))
-    between_places = distance_of_places(unit[0])
-    between_seasons = distance_within(unit[0])
-    between_looks = float((unit[0] - unit[1]).square().sum(-1).mean())
+    seasonal, looks = (unit_length(x.flatten(0, 1)).view_as(x) for x in (seasonal, looks))
+    flat, kinds = seasonal.flatten(0, 1), np.repeat(np.arange(len(looks)), len(parts))
+    season = readable(flat, seasons.ravel(), np.repeat(parts, seasons.shape[1]))
+    look = readable(looks.flatten(0, 1), kinds, np.tile(parts, len(looks)))
+    between_places, between_seasons = distance_of_places(seasonal), distance_within(seasonal)
     return SpaceReading(
-        season_leak=_above(season, chances["season"]),
-        augmentation_leak=_above(changed, chances["augmentation"]),
+        season_leak=_above(season, 1 / (int(seasons.max()) + 1)),
+        augmentation_leak=_above(look, 1 / len(looks)),
         season_shift=between_seasons / between_places,
-        augmentation_shift=between_looks / between_places,
+        augmentation_shift=float((looks[1:] - looks[0]).square().sum(-1).mean()) / between_places,
         alignment=between_seasons,
-        uniformity=float(uniformity(plain)),
-        effective_rank=float(effective_rank(plain)),
+        uniformity=float(uniformity(flat)),
+        effective_rank=float(effective_rank(flat)),
     )
 
 

@@ -10,16 +10,18 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from seco_lab.batch import generator_for
 from seco_lab.data import split_cube
-from seco_lab.downstream.leakage import SubspaceReport, read_space, spaces_of
+from seco_lab.downstream.leakage import SpaceReading, SubspaceReport, read_space, spaces_of
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import frozen_copy, image_blocks
 from seco_lab.input_spec import InputSpec, unit_factor
 from seco_lab.nn.devices import choose_device
 from seco_lab.seasons import SEASONS, season_labels
+from seco_lab.views.colour import Jitter
 from seco_lab.views.geometry import Boxes
-from seco_lab.views.recipes import Strength, Studio
+from seco_lab.views.recipes import Look, Strength, Studio
+
+LOOKS = ("as it is", "darker", "brighter", "grey", "blurred")
 
 
 class SubspaceMonitor:
@@ -33,13 +35,10 @@ class SubspaceMonitor:
         for log in run:
             dashboard.update(log, monitor(method).floats() if log.step % 50 == 0 else None)
 
-    Each image is shown twice: as it is, and with colours, sharpness and direction changed as SeCo changes
-    them. A linear probe is fitted on some places and asked about others, which lie in other blocks of the
-    map. Method, encoder and heads run as frozen copies in eval mode: their modes, their BatchNorm statistics
-    and the chance of the training stay as they are.
-
-    A linear probe finds traces that hardly move an embedding, so beside what can be *read* stands how far
-    embeddings *move* (``season_shift``, ``augmentation_shift``).
+    Two linear probes are fitted on some places and asked about others, which lie in other blocks of the map.
+    One names the season of each image. The other names the look of one image of each place that is shown as
+    it is, darker, brighter, grey and blurred. Method, encoder and heads run as frozen copies in eval mode:
+    their modes, their BatchNorm statistics and the chance of the training stay as they are.
 
     Attributes:
         chances: What pure guessing reaches, for ``"season"`` and for ``"augmentation"``.
@@ -63,14 +62,14 @@ class SubspaceMonitor:
         Args:
             cube: Of two or more seasons; places without data in one of them are left out.
             spec: Input contract of the encoders to come.
-            strength: How strongly looks change, as in the training's views; colours change in every image.
+            strength: How strongly looks change; give that of the training's views.
             phases: Shape (P, T), whole numbers: what counts as the season of each image. None takes winter,
                 spring, summer and autumn of the place's hemisphere by the date.
             folds: Parts of the places; each is answered by a probe fitted on all others.
             images: At most so many images, over all seasons; places are drawn to stay below.
             batch_size: Images in one forward pass.
             device: "auto", "cpu", "cuda" or "mps".
-            seed: Seed of the places, of the parts and of the looks.
+            seed: Seed of the places and of the parts.
 
         Raises:
             ValueError: One season only, unknown dates without ``phases``, phases of another shape, images of
@@ -83,10 +82,11 @@ class SubspaceMonitor:
         cube, labels = cube.isel(patch=rows), labels[rows]
         self._seasons = _numbered(labels)
         self._parts = _parts(cube, folds, seed)
-        self.chances = {"season": 1 / (int(self._seasons.max()) + 1), "augmentation": 0.5}
-        counts = np.concatenate(list(image_blocks(cube, preparation.positions, 512)))
+        self.chances = {"season": 1 / (int(self._seasons.max()) + 1), "augmentation": 1 / len(LOOKS)}
+        counts = torch.from_numpy(np.concatenate(list(image_blocks(cube, preparation.positions, 512))))
         factor = unit_factor(preparation.unit, spec.unit)
-        self._pixels = _both_looks(torch.from_numpy(counts), factor, spec, strength, seed)
+        counts = (counts if factor == 1 else counts.float() * factor).unflatten(0, self._seasons.shape)
+        self._pixels = _pixels(counts, spec, strength)
         self._device, self._batch_size = choose_device(device), batch_size
 
     def __call__(self, method: nn.Module) -> SubspaceReport:
@@ -96,16 +96,20 @@ class SubspaceMonitor:
             method: Any method, or any module with an ``encoder``; see ``spaces_of``.
         """
         heads = spaces_of(method)
-        spaces = self._embed(method.encoder, heads)
-        readings = {
-            name: read_space(vectors, self._seasons, self._parts, self.chances)
-            for name, vectors in zip(heads, spaces, strict=True)
-        }
+        vectors = self._embed(method.encoder, heads)
+        readings = {name: self._read(rows) for name, rows in zip(heads, vectors, strict=True)}
         return SubspaceReport(readings, self.chances)
+
+    def _read(self, vectors: Tensor) -> SpaceReading:
+        places, times = self._seasons.shape
+        seasonal = vectors[: places * times].unflatten(0, (places, times))
+        one = seasonal[torch.arange(places), torch.arange(places) % times]
+        changed = vectors[places * times :].unflatten(0, (-1, places))
+        return read_space(seasonal, torch.cat([one[None], changed]), self._seasons, self._parts)
 
     @torch.no_grad()
     def _embed(self, encoder: nn.Module, heads: dict[str, nn.Module | None]) -> list[Tensor]:
-        """Embeddings (2, P, T, D) on the CPU, float32, one tensor a space."""
+        """Embeddings of ``_pixels``, shape (N, D), on the CPU, float32, one tensor a space."""
         encoder = frozen_copy(encoder, self._device)
         frozen = [
             nn.Identity() if head is None else frozen_copy(head, self._device) for head in heads.values()
@@ -116,7 +120,7 @@ class SubspaceMonitor:
             features = encoder(pixels)
             for part, head in zip(parts, frozen, strict=True):
                 part.append(head(features).float().cpu())
-        return [torch.cat(part).view(2, *self._seasons.shape, -1) for part in parts]
+        return [torch.cat(part) for part in parts]
 
 
 def _phases(cube: xr.Dataset, phases: ArrayLike | None) -> NDArray[np.int64]:
@@ -172,17 +176,49 @@ def _parts(cube: xr.Dataset, folds: int, seed: int) -> NDArray[np.int64]:
     return parts
 
 
-def _both_looks(counts: Tensor, factor: float, spec: InputSpec, strength: Strength, seed: int) -> Tensor:
-    """Whole images as they are, then with changed looks: shape (2 N, C, S, S), standardised, half precision.
+def changed_looks(count: int, strength: Strength, shifts: int) -> dict[str, Look]:
+    """The looks that a probe has to name beside the unchanged one, each the same for all images.
 
-    Both go through the same resize in the same number format, or that alone would tell them apart.
+    Args:
+        count: Number of images N.
+        strength: How dark, how bright, how blurred.
+        shifts: Columns of the jitter's ``shift``: 1 for pictures, the number of bands for other bands.
     """
-    studio = Studio(
-        spec, spec.size_px, replace(strength, p_jitter=1.0), dtype=torch.float16, arithmetic=torch.float32
-    )
-    count, (height, width) = len(counts), counts.shape[-2:]
-    images = counts if factor == 1 else counts.float() * factor
-    zero, every = torch.zeros(count, dtype=torch.int64), torch.arange(count)
+    ones, nowhere = torch.ones(count, 3), torch.zeros(count, dtype=torch.bool)
+    none = Jitter(nowhere, torch.arange(4).repeat(count, 1), ones, torch.zeros(count, shifts))
+    plain = Look(none, nowhere, nowhere, torch.full((count,), strength.sigma_px[1]), nowhere)
+
+    def brightness(factor: float) -> Look:
+        factors = torch.cat([ones[:, :1] * factor, ones[:, 1:]], dim=1)
+        return replace(plain, jitter=replace(none, on=~nowhere, factor=factors))
+
+    return {
+        "darker": brightness(1 - strength.jitter),
+        "brighter": brightness(1 + strength.jitter),
+        "grey": replace(plain, gray=~nowhere),
+        "blurred": replace(plain, blur=~nowhere),
+    }
+
+
+def _pixels(counts: Tensor, spec: InputSpec, strength: Strength) -> Tensor:
+    """All images as they are, then one season of each place in each changed look.
+
+    All go through the same resize in the same number format, or that alone would tell them apart.
+
+    Args:
+        counts: Shape (P, T, C, H, W), in the unit of the contract.
+        spec: The contract.
+        strength: Of the changes.
+
+    Returns:
+        Shape (P T + P x looks, C, S, S), standardised, half precision.
+    """
+    studio = Studio(spec, spec.size_px, strength, dtype=torch.float16, arithmetic=torch.float32)
+    places, times, bands, height, width = counts.shape
+    every, zero = torch.arange(places * times), torch.zeros(places * times, dtype=torch.int64)
     whole = Boxes(zero, zero, torch.full_like(zero, height), torch.full_like(zero, width))
-    look = studio.draw_look(count, generator_for(seed, 0, "looks"))
-    return torch.cat([studio.crop(images, every, whole), studio.change_then_crop(images, every, whole, look)])
+    shown = studio.crop(counts.flatten(0, 1), every, whole)
+    one = counts[torch.arange(places), torch.arange(places) % times]
+    looks = changed_looks(places, strength, 1 if studio.rgb else bands)
+    changed = [studio.change_then_crop(one, every[:places], whole[:places], look) for look in looks.values()]
+    return torch.cat([shown, *changed])
