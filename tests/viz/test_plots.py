@@ -62,7 +62,7 @@ def test_leakage_bars_have_a_bar_a_space():
     assert [bar.get_width() for bar in season.patches] == [0.1, -0.02]
     assert augmentation.get_title("left") == "Augmentation that can be read"
     assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
-    with pytest.raises(LookupError, match="season_leak_..., augmentation_leak_...; got loss"):
+    with pytest.raises(LookupError, match=r"season_leak_\.\.\., augmentation_leak_\.\.\.; got loss"):
         leakage_bars({"loss": 2.0})
 
 
