@@ -2,7 +2,7 @@
 # # 08 Geography-aware learning
 #
 # **You will** add two ideas to MoCo, one at a time: another season of the same place as the positive, and the
-# part of the world as a second question. Then you measure what each of them adds, and what it costs.<br>
+# part of the world as a second question, and measure what each of them adds.<br>
 # **Needs** [05 Train SeCo](05_train_seco.ipynb). The images are made here, offline.<br>
 # **Gives** nothing for other notebooks.<br>
 # **Time** 25 minutes, of which the computer trains about 8.

@@ -31,7 +31,7 @@ from seco_lab.nn.encoders import encoder_named
 from seco_lab.sources import SimulatedSource
 from seco_lab.store import open_cube, save_cube
 from seco_lab.train import PretrainingRun, StepCosine, TrainConfig
-from seco_lab.views import SeasonalViews
+from seco_lab.views import SeasonalViews, Strength
 from seco_lab.viz.dashboard import TrainingDashboard
 from seco_lab.viz.leakage import leakage_bars
 from seco_lab.viz.thumbnails import season_pictures
@@ -40,7 +40,7 @@ from seco_lab.viz.thumbnails import season_pictures
 FAST = os.environ.get("SECO_LAB_FAST") == "1"
 WORK = Path(os.environ.get("SECO_LAB_WORK", "../data/work"))
 WORK.mkdir(parents=True, exist_ok=True)
-PLACES, STEPS, BATCH, SIZE_PX = (60, 8, 16, 24) if FAST else (400, 800, 64, 32)
+PLACES, STEPS, BATCH, SIZE_PX = (60, 8, 16, 24) if FAST else (240, 500, 64, 24)
 BANDS, EVERY = ("B08", "B04", "B03"), max(4, STEPS // 8)
 
 # %% [markdown]
@@ -97,15 +97,16 @@ if keeps_season is not None:
 
 # %%
 spec = input_spec_for(cube, bands=BANDS, size_px=SIZE_PX)
+strong = Strength(area=(0.8, 1.0), jitter=0.6, p_jitter=1.0, p_gray=0.3)  # a short run needs clear changes
 method = SeCo(
     encoder_named("resnet18-narrow"),
     dim=64,
     queue_size=4 * BATCH,
     momentum=0.95,
-    temperature=0.2,
+    temperature=0.1,
     steady=True,  # for short runs
 )
-monitor = SubspaceMonitor(cube, spec)
+monitor = SubspaceMonitor(cube, spec, strength=strong, images=960)
 before = monitor(method)
 print(f"guessing: season {monitor.chances['season']:.0%}, look {monitor.chances['augmentation']:.0%}")
 pd.DataFrame(before.rows()).set_index("space").round(2)
@@ -121,8 +122,9 @@ pd.DataFrame(before.rows()).set_index("space").round(2)
 folder = WORK / "subspaces_run"
 shutil.rmtree(folder, ignore_errors=True)  # begin anew each time this cell runs
 batches = CubeBatches(cube_path, BATCH, seasons=3, bands=BANDS)
-config = TrainConfig(steps=STEPS, lr=0.002, optimizer="adamw", schedule=StepCosine(warmup_steps=STEPS // 40))
-run = PretrainingRun(method, batches, SeasonalViews(spec, SIZE_PX), config, spec=spec, folder=folder)
+views = SeasonalViews(spec, SIZE_PX, strength=strong)
+config = TrainConfig(steps=STEPS, lr=0.003, optimizer="adamw", schedule=StepCosine(warmup_steps=STEPS // 40))
+run = PretrainingRun(method, batches, views, config, spec=spec, folder=folder)
 with TrainingDashboard(run) as dashboard:
     for log in run:
         dashboard.update(log, monitor(method).floats() if log.step % EVERY == 0 else None)
