@@ -27,9 +27,9 @@ LOOKS = ("as it is", "darker", "brighter", "grey", "blurred")
 class SubspaceMonitor:
     """Season and augmentation as they can be read from each space of a method; pixels are read once.
 
-    A small network that learns to ignore the season should end with embeddings from which the season cannot
-    be told. SeCo makes one space that ignores season and augmentation, one that ignores the season and one
-    that ignores the augmentation; this tells whether they do::
+    SeCo has a sub-space that is to ignore season and augmentation, one that is to ignore the season and keep
+    the augmentation, and one that is to ignore the augmentation and keep the season (arXiv:2103.16607,
+    sec. 3.2). This tells whether they do, while they learn it::
 
         monitor = SubspaceMonitor(cube, spec)
         for log in run:

@@ -1,14 +1,17 @@
-"""Which logged quantities are drawn as bars, one a sub-space: what can be read from an embedding."""
+"""Which logged quantities are drawn as bars, one a sub-space: what moves an embedding, what can be read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# Title of the bars, and what the names of their quantities start with; the rest is the name of the space.
-BARS: tuple[tuple[str, str], ...] = (
-    ("Season that can be read", "season_leak_"),
-    ("Augmentation that can be read", "augmentation_leak_"),
+# Title of the bars, what the names of their quantities start with (the rest is the name of the space), and
+# what 0 and 1 mean.
+BARS: tuple[tuple[str, str, str, str], ...] = (
+    ("How far the season moves an embedding", "season_shift_", "not at all", "as another place"),
+    ("How far augmentation moves an embedding", "augmentation_shift_", "not at all", "as another place"),
+    ("Season that can be read", "season_leak_", "as guessing", "always right"),
+    ("Augmentation that can be read", "augmentation_leak_", "as guessing", "always right"),
 )
 
 
@@ -16,15 +19,15 @@ def bars_of(values: Mapping[str, float]) -> list[dict[str, Any]]:
     """Bars by what is read, ready for JSON; only those that there are numbers for.
 
     Args:
-        values: The latest numbers by name; those that are no leak are passed over.
+        values: The latest numbers by name, such as ``season_leak_all``; others are passed over.
     """
     panels = []
-    for title, start in BARS:
+    for title, start, low, high in BARS:
         bars = [
             {"name": name.removeprefix(start), "value": float(value)}
             for name, value in values.items()
             if name.startswith(start)
         ]
         if bars:
-            panels.append({"title": title, "bars": bars})
+            panels.append({"title": title, "low": low, "high": high, "bars": bars})
     return panels

@@ -86,15 +86,15 @@ function render({ model, el }) {
       drawPanel(canvas, lines);
     }
   };
-  // Bars begin at pure guessing; below it there is nothing to draw.
+  // A probe may do worse than guessing; below 0 there is nothing to draw.
   const measure = () => {
-    bars.replaceChildren(...model.get("bars").map(({ title, bars: rows }) => node("figure", {}, node("figcaption", {}, title),
+    bars.replaceChildren(...model.get("bars").map(({ title, low, high, bars: rows }) => node("figure", {}, node("figcaption", {}, title),
       ...rows.map(({ name, value }) => {
         const filled = node("i");
         filled.style.width = `${100 * Math.min(Math.max(value, 0), 1)}%`;
         return node("div", { class: "sd-bar", "aria-label": `${name}: ${short(value)}` }, node("span", {}, name), node("div", {}, filled), node("b", {}, short(value)));
       }),
-      node("p", {}, "0 as guessing, 1 always right"))));
+      node("p", {}, `0 ${low}, 1 ${high}`))));
     bars.hidden = !model.get("bars").length;
   };
   const show = () => {

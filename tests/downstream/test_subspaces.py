@@ -98,7 +98,9 @@ def test_numbers_have_names_that_a_dashboard_draws(monitor):
     assert len(numbers) == 7 * 4
     assert numbers["season_leak_season"] == report.spaces["season"].season_leak
     assert [row["space"] for row in report.rows()] == list(report.spaces)
-    season, _ = bars_of(numbers)
+    assert len(bars_of(numbers)) == 4
+    season = bars_of(numbers)[2]
+    assert season["title"] == "Season that can be read"
     assert [bar["name"] for bar in season["bars"]] == list(report.spaces)
     assert "augmentation_shift" in str(report)
 

@@ -58,11 +58,13 @@ def test_leakage_bars_have_a_bar_a_space():
     values = {"loss": 2.0, "season_leak_all": 0.1, "season_leak_season": -0.02, "augmentation_leak_all": 0.6}
     figure = leakage_bars(values, title="after 10 steps")
     season, augmentation = figure.axes
+    assert [label.get_text() for label in season.get_xticklabels()] == ["as guessing", "always right"]
+    assert len(leakage_bars({**values, "season_shift_all": 0.2}).axes) == 4
     assert [label.get_text() for label in season.get_yticklabels()] == ["all", "season"]
     assert [bar.get_width() for bar in season.patches] == [0.1, -0.02]
     assert augmentation.get_title("left") == "Augmentation that can be read"
     assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
-    with pytest.raises(LookupError, match=r"season_leak_\.\.\., augmentation_leak_\.\.\.; got loss"):
+    with pytest.raises(LookupError, match=r"season_leak_\.\.\., augmentation_leak_\.\.\.; got loss$"):
         leakage_bars({"loss": 2.0})
 
 
