@@ -125,7 +125,9 @@ def test_spaces_of_every_method():
     }
     for method in made.values():
         assert list(spaces_of(method)) == ["representation", "all"]
-    assert list(spaces_of(SeCo(tiny_encoder(), dim=8, queue_size=4))) == ["representation", *SUBSPACES]
+    seco = SeCo(tiny_encoder(), dim=8, queue_size=4)
+    assert list(spaces_of(seco)) == ["representation", *SUBSPACES]
+    assert all(spaces_of(seco)[name] is head for name, head in zip(SUBSPACES, seco.heads, strict=True))
     bare = nn.Module()
     bare.encoder = tiny_encoder()
     assert list(spaces_of(bare)) == ["representation"]
