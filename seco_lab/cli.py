@@ -81,9 +81,7 @@ def _add_data(commands: Any) -> None:
     gather.add_argument("places", metavar="PLACES", help="a plan, or - to convert a folder given by --source")
     gather.add_argument("--source", default="simulated", help="simulated, or a folder of imagery")
     gather.add_argument("--seasons", type=int, help="dates per place (5)")
-    gather.add_argument(
-        "--years-apart", type=int, metavar="N", help="the same dates N years earlier as well, for caco"
-    )
+    gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
     gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
     gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
     gather.add_argument("--add", action="store_true", help="append a folder of imagery to a cube")

@@ -19,6 +19,14 @@ def test_long_runs_have_the_numbers_of_the_papers():
     assert not LONG_RUN.steady
 
 
+def test_a_long_run_of_seco_eco_has_its_own_numbers():
+    long_run = tuning_for(SHORT_RUN_STEPS, METHODS["seco-eco"])
+    assert (long_run.temperature, long_run.queue_keys) == (0.2, 65536)
+    assert tuning_for(1, METHODS["seco-eco"]) == SHORT_RUN
+    assert tuning_for(SHORT_RUN_STEPS, METHODS["seco"]) == LONG_RUN
+    assert queue_for(10**6, 64, long_run.queue_batches, keys=long_run.queue_keys) == 65536
+
+
 @pytest.mark.parametrize(
     ("samples", "batch", "batches", "wanted"),
     [

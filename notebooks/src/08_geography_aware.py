@@ -39,8 +39,8 @@ from seco_lab.viz.plots import places_map, training_curves
 FAST = os.environ.get("SECO_LAB_FAST") == "1"
 WORK = Path(os.environ.get("SECO_LAB_WORK", "../data/work"))
 WORK.mkdir(parents=True, exist_ok=True)
-PLACES, EXAM, STEPS = (64, 60, 6) if FAST else (1200, 400, 400)
-BATCH, SIZE_PX, CLUSTERS = (16, 32, 6) if FAST else (64, 48, 20)
+PLACES, EXAM, STEPS = (64, 60, 6) if FAST else (1200, 400, 300)
+BATCH, SIZE_PX, CLUSTERS = (16, 32, 6) if FAST else (64, 32, 20)
 
 # %% [markdown]
 # ## 1 Where in the world

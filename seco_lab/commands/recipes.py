@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class Tuning:
         momentum: Momentum of the key encoder.
         steady: Whether the method corrects for a key encoder that still changes fast.
         strength: How strong the changes of the views are, a key of ``STRENGTHS``.
-        queue_batches: Length of the queue in batches, or None for the papers' 16384 keys.
+        queue_batches: Length of the queue in batches, or None for ``queue_keys``.
+        queue_keys: Length of the queue in a long run.
     """
 
     optimizer: str
@@ -47,6 +48,7 @@ class Tuning:
     steady: bool
     strength: str
     queue_batches: int | None
+    queue_keys: int = 16384
 
     def text(self, uses: Collection[str]) -> str:
         """The numbers in a line, without those that the method has no use for."""
@@ -56,6 +58,14 @@ class Tuning:
         if "momentum" in uses:
             words.append(f"momentum {self.momentum:g} of the key encoder")
         return ", ".join([*words, f"{self.strength} views"])
+
+
+STRENGTHS = {"paper": Strength(), "mild": MILD}
+# Both papers: at least hundreds of thousands of steps.
+LONG_RUN = Tuning("sgd", 0.03, 0, 0.07, 0.999, False, "paper", None)
+SHORT_RUN = Tuning("adamw", 0.001, 10, 0.2, 0.95, True, "mild", 4)
+# SSL4Eco's numbers, as the class has them.
+LONG_RUN_ECO = replace(LONG_RUN, temperature=0.2, queue_keys=65536)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class Recipe:
         build: Makes the method from an encoder and the rest.
         uses: Options among ``METHOD_OPTIONS`` that mean something to it.
         pick: From a cube and rows to what picks the seasons by their dates; None draws them by chance.
+        long_run: Numbers of its paper.
     """
 
     views: type
@@ -94,6 +105,7 @@ class Recipe:
     build: Callable[[Encoder, Ingredients], Method]
     uses: tuple[str, ...] = METHOD_OPTIONS
     pick: Callable[[xr.Dataset, NDArray[np.int64]], Pick | None] | None = None
+    long_run: Tuning = LONG_RUN
 
     def check_options(self, name: str, asked: Collection[str]) -> None:
         """Refuse options that the method would pass over in silence.
@@ -162,7 +174,7 @@ METHODS: dict[str, Recipe] = {
     "geo": Recipe(MoCoViews, 1, _queued(GASSL, _geo_clusters)),
     "geo-tp": Recipe(TemporalViews, 2, _queued(GASSL, _geo_clusters)),
     "caco": Recipe(ChangeViews, 6, _caco, pick=years_apart_in),
-    "seco-eco": Recipe(SeasonalViews, 3, _queued(SeCoEco), pick=phases_in),
+    "seco-eco": Recipe(SeasonalViews, 3, _queued(SeCoEco), pick=phases_in, long_run=LONG_RUN_ECO),
     "simclr": Recipe(MoCoViews, 1, _simclr, ("temperature",)),
     "simclr-tp": Recipe(TemporalViews, 2, _simclr, ("temperature",)),
     "vicreg": Recipe(MoCoViews, 1, _vicreg, ()),
@@ -181,18 +193,13 @@ def recipe_named(name: str) -> Recipe:
     return METHODS[name]
 
 
-STRENGTHS = {"paper": Strength(), "mild": MILD}
-# Both papers: at least hundreds of thousands of steps.
-LONG_RUN = Tuning("sgd", 0.03, 0, 0.07, 0.999, False, "paper", None)
-SHORT_RUN = Tuning("adamw", 0.001, 10, 0.2, 0.95, True, "mild", 4)
+def tuning_for(steps: int | None, recipe: Recipe | None = None) -> Tuning:
+    """The paper's numbers for long runs, measured ones for short runs; None is a short run."""
+    long_run = LONG_RUN if recipe is None else recipe.long_run
+    return long_run if steps is not None and steps >= SHORT_RUN_STEPS else SHORT_RUN
 
 
-def tuning_for(steps: int | None) -> Tuning:
-    """The papers' numbers for long runs, measured ones for short runs; None is a short run."""
-    return LONG_RUN if steps is not None and steps >= SHORT_RUN_STEPS else SHORT_RUN
-
-
-def queue_for(samples: int, batch: int, batches: int | None) -> int:
+def queue_for(samples: int, batch: int, batches: int | None, *, keys: int = 16384) -> int:
     """Length of the queue, in whole batches.
 
     A queue longer than the data holds older keys of the very images that it is compared with, so it holds at
@@ -201,7 +208,8 @@ def queue_for(samples: int, batch: int, batches: int | None) -> int:
     Args:
         samples: Images of an epoch.
         batch: Images of a batch.
-        batches: Wanted length in batches, or None for the papers' 16384 keys.
+        batches: Wanted length in batches, or None for ``keys``.
+        keys: Wanted length otherwise; both papers have 16384 or more.
     """
-    wanted = 16384 if batches is None else batches * batch
+    wanted = keys if batches is None else batches * batch
     return max(1, min(wanted, samples // 2) // batch) * batch

@@ -161,7 +161,7 @@ class _Parts:
             for name in ("optimizer", "lr", "temperature", "momentum", "strength")
             if getattr(self.args, name) is not None
         }
-        return replace(tuning_for(steps), **asked)
+        return replace(tuning_for(steps, self.recipe), **asked)
 
     def run(self, steps: int, tuning: Any, out: Path | None) -> Any:
         from seco_lab.commands.recipes import STRENGTHS, Ingredients, queue_for
@@ -172,7 +172,7 @@ class _Parts:
         samples = self.batches.steps_per_epoch * self.args.batch
         queue = self.args.queue
         if queue is None:
-            queue = queue_for(samples, self.args.batch, tuning.queue_batches)
+            queue = queue_for(samples, self.args.batch, tuning.queue_batches, keys=tuning.queue_keys)
         given = Ingredients(self.data.cube, len(self.data.patches), queue, tuning, self.args.seed)
         method = self.recipe.build(encoder, given)
         config = TrainConfig(
