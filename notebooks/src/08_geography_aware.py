@@ -5,7 +5,7 @@
 # part of the world as a second question, and measure what each of them adds.<br>
 # **Needs** [05 Train SeCo](05_train_seco.ipynb). The images are made here, offline.<br>
 # **Gives** nothing for other notebooks.<br>
-# **Time** 25 minutes, of which the computer trains about 8.
+# **Time** 25 minutes, of which the computer trains about 5.
 
 # %%
 # %matplotlib inline
@@ -225,6 +225,12 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
+# In our own trial (300 steps, 200 places asked) the kind of land was named for 24 % of the places
+# untrained, and by a linear probe for 34 % (MoCo), 39 % (MoCo+TP), 32 % (Geo) and 42 % (Geo+TP). So TP
+# added 7.5 points, more than the margin of 6; Geo added half a point, which is nothing. The part of the
+# world was named for 7 to 12 %, the untrained network's 9 % among them. A place was found again for 3 to 4
+# %, and by Geo+TP for 6.5 %: too few to say more.
+#
 # Two things to keep in mind:
 #
 # * In the simulated world climate, coasts and calendar are the Earth's, but what stands on the ground is
