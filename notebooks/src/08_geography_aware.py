@@ -28,6 +28,8 @@ from seco_lab.geoclusters import cluster_places
 from seco_lab.methods import GASSL, MoCo
 from seco_lab.neighbours import nearest
 from seco_lab.nn.encoders import encoder_named
+
+# %%
 from seco_lab.sources import SimulatedSource
 from seco_lab.store import open_cube, save_cube
 from seco_lab.train import PretrainingRun, StepCosine, TrainConfig
@@ -110,6 +112,7 @@ def geo():
     return GASSL(encoder_named("resnet18-narrow"), torch.from_numpy(clusters.labels), **COMMON)
 
 
+# %%
 METHODS = {
     "MoCo": (moco, MoCoViews),
     "MoCo+TP": (moco, TemporalViews),
@@ -146,6 +149,7 @@ def answered(vectors, truth):
     return (outcome.predicted == truth[half:]).mean()
 
 
+# %%
 def exam(encoder):
     """Four shares of right answers."""
     vectors = embed(encoder, exam_cube.isel(season=[1]), spec)["embedding"].values[:, 0]

@@ -105,6 +105,7 @@ def see(encoder, images, batches):
             encoder(images[(8 * number + np.arange(8)) % len(images)])
 
 
+# %%
 unit = torch.from_numpy(cube["reflectance"].values[:, 0].astype(np.float32) / 10000)[..., :48, :48]
 for part in [m for e in (query, key) for m in e.modules() if isinstance(m, torch.nn.BatchNorm2d)]:
     part.reset_running_stats()
