@@ -81,6 +81,7 @@ def _add_data(commands: Any) -> None:
     gather.add_argument("places", metavar="PLACES", help="a plan, or - to convert a folder given by --source")
     gather.add_argument("--source", default="simulated", help="simulated, or a folder of imagery")
     gather.add_argument("--seasons", type=int, help="dates per place (5)")
+    gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
     gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
     gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
     gather.add_argument("--add", action="store_true", help="append a folder of imagery to a cube")
@@ -103,7 +104,8 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument(
         "--method",
         default="seco",
-        help="seco, moco, geo, simclr or vicreg; moco-tp, geo-tp, simclr-tp, vicreg-tp pair seasons (seco)",
+        help="seco, moco, geo, simclr or vicreg; moco-tp, geo-tp, simclr-tp, vicreg-tp pair seasons; caco "
+        "compares years, seco-eco the phases of the plants' year (seco)",
     )
     pretrain.add_argument("--encoder", default="resnet18")
     length = pretrain.add_mutually_exclusive_group()
@@ -114,7 +116,7 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument("--size-px", type=int, help="height and width of the views (96, or the patch)")
     pretrain.add_argument("--bands", default="rgb")
     pretrain.add_argument("--split", help="use only the patches of this split, where the cube has splits")
-    pretrain.add_argument("--queue", type=int, help="negatives; the papers have 16384")
+    pretrain.add_argument("--queue", type=int, help="negatives from past batches; the papers have 16384")
     pretrain.add_argument("--temperature", type=float, help="0.07 in the papers")
     pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999 in the papers")
     pretrain.add_argument("--optimizer", help="sgd (the papers) or adamw")

@@ -80,6 +80,40 @@ def test_pretrain_every_method(method, cube_path, tmp_path, capsys):
     assert np.isfinite(result["loss"])
 
 
+@pytest.mark.parametrize("method", ["caco", "seco-eco"])
+def test_pretrain_by_dates(method, tmp_path, capsys):
+    plan, cube = str(tmp_path / "p.parquet"), str(tmp_path / "c.zarr")
+    assert main(["plan", "--places", "8", "--out", plan]) == 0
+    dates = ["--years-apart", "4", "--seasons", "3"] if method == "caco" else ["--seasons", "6"]
+    bands = ["--size-px", "32", "--bands", "B02,B03,B04,B08"]
+    assert main(["gather", plan, "--source", "simulated", *dates, *bands, "--out", cube]) == 0
+    out = tmp_path / "r"
+    args = ["pretrain", cube, "--method", method, "--steps", "2", *TINY, "--out", str(out), "--json"]
+    assert main(args) == 0
+    assert np.isfinite(answer(capsys)["loss"])
+    name = {"caco": "CACo", "seco-eco": "SeCoEco"}[method]
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["method"]["name"] == name
+
+
+def test_pretrain_names_what_a_method_lacks(cube_path, tmp_path, capsys):
+    args = ["pretrain", str(cube_path), "--steps", "1", "--out", str(tmp_path / "r"), "--batch", "4"]
+    assert main([*args, "--method", "caco"]) == 2
+    assert "three recent and three earlier dates of a place, the cube has 3" in told(capsys)
+    assert main([*args, "--method", "seco-eco"]) == 2
+    assert "6 dates and more to see the phases themselves, the cube has 3" in told(capsys)
+    assert main([*args, "--method", "vicreg", "--queue", "8"]) == 2
+    assert "got --queue, for which it has no use" in told(capsys)
+    assert not (tmp_path / "r").exists()
+
+
+def test_pretrain_tells_only_what_it_uses(cube_path, tmp_path, capsys):
+    args = ["--encoder", "resnet18-narrow", "--batch", "4", "--size-px", "32", "--steps", "1"]
+    assert main(["pretrain", str(cube_path), "--method", "simclr", *args, "--out", str(tmp_path / "r")]) == 0
+    said = "".join(capsys.readouterr())
+    assert "temperature 0.2" in said
+    assert "key encoder" not in said
+
+
 def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, capsys):
     args = ["pretrain", str(cube_path), "--minutes", "0.005", *TINY, "--out", str(tmp_path / "r")]
     assert main([*args, "--json"]) == 0

@@ -78,9 +78,7 @@ spec = input_spec_for(cube, bands="rgb", size_px=SIZE_PX)
 batches = CubeBatches(cube_path, BATCH, seasons=3, bands="rgb")
 views = SeasonalViews(spec, SIZE_PX, strength=MILD)
 schedule = StepCosine(warmup_steps=min(10, STEPS // 4))
-config = TrainConfig(
-    steps=STEPS, optimizer="adamw", lr=0.001, schedule=schedule, watch_every_steps=EVERY
-)
+config = TrainConfig(steps=STEPS, optimizer="adamw", lr=0.001, schedule=schedule, watch_every_steps=EVERY)
 folder = WORK / "seco_run"
 shutil.rmtree(folder, ignore_errors=True)  # begin anew each time this cell runs
 

@@ -34,6 +34,11 @@ def gather(args: argparse.Namespace) -> dict[str, Any]:
     """Fill a cube from a source, or turn a folder of imagery into one."""
     if args.source == "simulated":
         return _gather_simulated(args)
+    if args.years_apart is not None:
+        raise ValueError(
+            f"--years-apart chooses dates for --source simulated, got --source {args.source}, which has its "
+            "own dates; leave it out"
+        )
     if args.places == "-":
         return _gather_folder(args)
     raise ValueError(
@@ -67,14 +72,19 @@ def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
 def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.gather import gather as gather_plan
     from seco_lab.places import open_plan
-    from seco_lab.seasons import random_phase
+    from seco_lab.seasons import random_phase, years_apart
     from seco_lab.sources.simulated import SimulatedSource
 
     drawn = open_plan(args.places)
     dates = random_phase(
         drawn.place_list(), seed=args.seed, reference=args.reference_date, seasons=args.seasons or 5
     )
-    source, size_px = SimulatedSource(seed=args.seed), args.size_px or 264
+    change = None
+    if args.years_apart is not None:
+        dates = years_apart(dates, years=args.years_apart)
+        # Or there would be nothing to find between the years.
+        change = (dates.min(), dates.max())
+    source, size_px = SimulatedSource(seed=args.seed, change=change), args.size_px or 264
     report = gather_plan(drawn, source, dates, args.out, size_px=size_px, bands=args.bands)
     say(report)
     counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}

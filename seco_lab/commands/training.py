@@ -33,6 +33,11 @@ class Data:
     source: Path | xr.Dataset
     rows: np.ndarray | None
 
+    @property
+    def patches(self) -> np.ndarray:
+        """Rows of the patches to use."""
+        return np.arange(self.cube.sizes["patch"]) if self.rows is None else self.rows
+
 
 def open_data(path: str, split: str | None = None) -> Data:
     """Open a Zarr cube, or read a folder of imagery that a reader knows.
@@ -80,7 +85,7 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any] | None:
         for log in run:
             bar.update()
             if is_main() and (log.step % 10 == 0 or log.step == run.steps):
-                bar.set_postfix_str(log.text() if hasattr(log, "text") else f"loss {float(log.loss):.3f}")
+                bar.set_postfix_str(str(log))
     _say_once(f"{run.steps} steps done: {out}")
     if not is_main():
         return None
@@ -104,10 +109,11 @@ def _say_once(words: object) -> None:
 
 def _build(args: argparse.Namespace, out: Path) -> Any:
     """The run that the arguments describe; the number of steps is fixed and written down first."""
-    from seco_lab.commands.recipes import recipe_named
+    from seco_lab.commands.recipes import METHOD_OPTIONS, recipe_named
     from seco_lab.nn.processes import from_main, main_does
 
     recipe = recipe_named(args.method)
+    recipe.check_options(args.method, [name for name in METHOD_OPTIONS if getattr(args, name) is not None])
     data = open_data(args.cube, args.split)
     stored = from_main(_stored_steps(out)) if args.resume else None
     parts = _Parts(args, recipe, data)
@@ -116,7 +122,7 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
         steps = parts.steps_in(args.minutes)
         _say_once(f"{args.minutes:g} minutes are enough for {steps} steps")
     tuning = parts.tuning(steps)
-    _say_once(f"{steps} steps: {tuning.text()}")
+    _say_once(f"{steps} steps: {tuning.text(recipe.uses)}")
     run = parts.run(steps, tuning, out)
     main_does(lambda: _store(out, args, steps))
     return run
@@ -126,7 +132,7 @@ class _Parts:
     """Batches, views and method of a run whose length is not known yet."""
 
     def __init__(self, args: argparse.Namespace, recipe: Any, data: Data) -> None:
-        from seco_lab.data import CubeBatches, input_spec_for
+        from seco_lab.data import input_spec_for
 
         side = min(data.cube.sizes["y"], data.cube.sizes["x"])
         self.args, self.recipe, self.data = args, recipe, data
@@ -134,14 +140,23 @@ class _Parts:
         self.spec = input_spec_for(
             data.cube, bands=args.bands, size_px=self.size_px, rows=data.rows, seed=args.seed
         )
-        self.batches = CubeBatches(
-            data.source,
+        self.batches = self._batches()
+
+    def _batches(self) -> Any:
+        from seco_lab.data import CubeBatches
+        from seco_lab.views import PickedSeasons
+
+        args, recipe = self.args, self.recipe
+        pick = None if recipe.pick is None else recipe.pick(self.data.cube, self.data.patches)
+        batches = CubeBatches(
+            self.data.source,
             args.batch,
-            seasons=recipe.seasons,
+            seasons=recipe.seasons if pick is None else self.data.cube.sizes["season"],
             bands=self.spec.bands,
             seed=args.seed,
-            rows=data.rows,
+            rows=self.data.rows,
         )
+        return batches if pick is None else PickedSeasons(batches, pick, seed=args.seed)
 
     def steps_wanted(self) -> int | None:
         """Steps asked for by number or by epochs; None where minutes were given."""
@@ -161,10 +176,10 @@ class _Parts:
             for name in ("optimizer", "lr", "temperature", "momentum", "strength")
             if getattr(self.args, name) is not None
         }
-        return replace(tuning_for(steps), **asked)
+        return replace(tuning_for(steps, self.recipe), **asked)
 
     def run(self, steps: int, tuning: Any, out: Path | None) -> Any:
-        from seco_lab.commands.recipes import STRENGTHS, queue_for
+        from seco_lab.commands.recipes import STRENGTHS, Ingredients, queue_for
         from seco_lab.nn.encoders import encoder_named
         from seco_lab.train import PretrainingRun, TrainConfig
 
@@ -172,8 +187,9 @@ class _Parts:
         samples = self.batches.steps_per_epoch * self.args.batch
         queue = self.args.queue
         if queue is None:
-            queue = queue_for(samples, self.args.batch, tuning.queue_batches)
-        method = self.recipe.build(encoder, self.data.cube, queue, tuning, self.args.seed)
+            queue = queue_for(samples, self.args.batch, tuning.queue_batches, keys=tuning.queue_keys)
+        given = Ingredients(self.data.cube, len(self.data.patches), queue, tuning, self.args.seed)
+        method = self.recipe.build(encoder, given)
         config = TrainConfig(
             steps=steps,
             optimizer=tuning.optimizer,

@@ -89,3 +89,13 @@ def paired_bootstrap(
     low, high = np.quantile(means, [0.025, 0.975])
     p = min(1.0, 2 * min(float((means <= 0).mean()), float((means >= 0).mean())))
     return Comparison(float((first - second).mean()), float(low), float(high), p)
+
+
+def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Mean over the classes of the share of their rows that is right; guessing reaches 1 / classes.
+
+    Args:
+        predicted: Shape (N,), class numbers.
+        labels: Shape (N,), class numbers.
+    """
+    return float(np.mean([(predicted[labels == number] == number).mean() for number in np.unique(labels)]))

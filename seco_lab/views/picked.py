@@ -88,10 +88,31 @@ class YearsApart:
         Raises:
             ValueError: A date is unknown, the parts do not lie apart, or one has fewer than three dates.
         """
-        check_dates(batch.time)
-        recent = _recent(batch.time)
+        recent = self.check(batch.time)
         parts = [draw_seasons(part, 3, generator) for part in (recent, ~recent)]
         return torch.cat(parts, dim=1)
+
+    def check(self, time: Tensor) -> Tensor:
+        """Which dates are recent, of all places at once; so a cube can be examined before it is trained on.
+
+        Args:
+            time: Shape (P, T), days since 1970-01-01.
+
+        Returns:
+            Shape (P, T), bool.
+
+        Raises:
+            ValueError: A date is unknown, the parts do not lie apart, or one has fewer than three dates.
+        """
+        check_dates(time)
+        recent = _recent(time)
+        fewest = int(torch.minimum(recent.sum(1), (~recent).sum(1)).min())
+        if fewest < 3:
+            raise ValueError(
+                f"CACo compares three recent and three earlier dates of a place, one place has {fewest} on a "
+                "side of its widest gap; gather as many earlier dates as recent ones: seasons.years_apart"
+            )
+        return recent
 
 
 def check_dates(time: Tensor) -> None:

@@ -57,6 +57,7 @@ function render({ model, el }) {
   el.classList.add("sd-root");
   const status = node("p", { class: "sd-status", role: "status" });
   const numbers = node("div", { class: "sd-numbers" }), panels = node("div", { class: "sd-panels" });
+  const bars = node("div", { class: "sd-bars", hidden: "" });
   const bar = node("progress", { max: 1, value: 0, "aria-label": "Steps done" });
   const picture = node("img", { class: "sd-views", alt: "Views of the current batch", hidden: "" });
   const stop = node("button", { type: "button", class: "sd-stop", onclick: async () => {
@@ -85,6 +86,17 @@ function render({ model, el }) {
       drawPanel(canvas, lines);
     }
   };
+  // A probe may do worse than guessing; below 0 there is nothing to draw.
+  const measure = () => {
+    bars.replaceChildren(...model.get("bars").map(({ title, low, high, bars: rows }) => node("figure", {}, node("figcaption", {}, title),
+      ...rows.map(({ name, value }) => {
+        const filled = node("i");
+        filled.style.width = `${100 * Math.min(Math.max(value, 0), 1)}%`;
+        return node("div", { class: "sd-bar", "aria-label": `${name}: ${short(value)}` }, node("span", {}, name), node("div", {}, filled), node("b", {}, short(value)));
+      }),
+      node("p", {}, `0 ${low}, 1 ${high}`))));
+    bars.hidden = !model.get("bars").length;
+  };
   const show = () => {
     numbers.replaceChildren(...model.get("numbers").map(([name, value]) => node("div", {}, node("span", {}, name), node("b", {}, value))));
     bar.value = model.get("progress");
@@ -95,12 +107,12 @@ function render({ model, el }) {
     if (model.get("running")) stop.disabled = false;
   };
   const views = () => { picture.hidden = !model.get("views"); if (model.get("views")) picture.src = model.get("views"); };
-  el.append(node("div", { class: "sd-head" }, stop, numbers), bar, panels, picture, status);
-  const watched = { panels: draw, numbers: show, progress: show, status: tell, running: tell, views };
+  el.append(node("div", { class: "sd-head" }, stop, numbers), bar, bars, panels, picture, status);
+  const watched = { panels: draw, bars: measure, numbers: show, progress: show, status: tell, running: tell, views };
   for (const [name, react] of Object.entries(watched)) model.on(`change:${name}`, react);
   const watcher = new ResizeObserver(draw);
   watcher.observe(panels);
-  draw(); show(); tell(); views();
+  draw(); measure(); show(); tell(); views();
   return () => {
     watcher.disconnect();
     for (const [name, react] of Object.entries(watched)) model.off(`change:${name}`, react);

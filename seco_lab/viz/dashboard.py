@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from seco_lab.viz.bars import bars_of
 from seco_lab.viz.history import History, StepReport
 from seco_lab.viz.thumbnails import data_uri
 
@@ -75,7 +76,8 @@ class TrainingDashboard:
 
         Args:
             log: What the loop yielded: ``step``, ``loss``, ``metrics``; ``lr``, ``images_per_s`` if any.
-            extra: Further numbers by name, such as ``{"knn": 0.61, "alignment": 0.4, "uniformity": -2.1}``.
+            extra: Further numbers by name, such as ``{"knn": 0.61, "alignment": 0.4, "uniformity": -2.1}``;
+                those of ``SubspaceMonitor`` are drawn as bars too.
             views: Shape (N, H, W, 3) uint8, pictures of the current views, drawn in one row.
 
         Raises:
@@ -118,6 +120,7 @@ class TrainingDashboard:
         last, widget = self.history.last, self.widget
         with widget.hold_sync():
             widget.panels = self.history.panels()
+            widget.bars = bars_of(self.history.latest())
             widget.numbers = headline(last, self.total_steps)
             widget.progress = last["step"] / self.total_steps if self.total_steps else 0.0
             widget.running = running

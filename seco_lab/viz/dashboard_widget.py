@@ -11,12 +11,13 @@ from seco_lab.viz.webassets import read_asset
 
 
 class DashboardWidget(anywidget.AnyWidget):
-    """Curves, numbers, views and the Stop button; filled by ``TrainingDashboard``."""
+    """Curves, bars, numbers, views and the Stop button; filled by ``TrainingDashboard``."""
 
     _esm = read_asset("dashboard.js")
     _css = read_asset("dashboard.css")
 
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)
+    bars = traitlets.List(traitlets.Dict()).tag(sync=True)
     numbers = traitlets.List().tag(sync=True)
     progress = traitlets.Float(0.0, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)

@@ -75,6 +75,10 @@ class History:
         """Names of all quantities seen."""
         return list(self._curves)
 
+    def latest(self) -> dict[str, float]:
+        """The last value of every quantity, whichever step it is of."""
+        return {name: list(curve.values())[-1] for name, curve in self._curves.items() if curve}
+
     def panels(self, limit: int = 200) -> list[dict[str, Any]]:
         """Curves by panel, thinned, ready for JSON."""
         drawn = []

@@ -90,7 +90,10 @@ MISSING = torch.iinfo(torch.int64).min
             "three recent and three earlier dates of a place, got 5 dates",
         ),
         (84 * torch.arange(6)[None], r"84 days apart, but one part is \d+ days long; .* years=2"),
-        (torch.tensor([[0, 1, 2, 3, 3000, 3001]]), "3 seasons of each place are wanted, one place has 2"),
+        (
+            torch.tensor([[0, 1, 2, 3, 3000, 3001]]),
+            "three recent and three earlier dates of a place, one place has 2 ",
+        ),
     ],
 )
 def test_dates_that_are_not_years_apart_are_refused(time, words):

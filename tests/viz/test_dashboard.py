@@ -146,9 +146,14 @@ def test_the_widget_gets_curves_numbers_and_views():
     dashboard = TrainingDashboard(Run(), redraw_s=0)
     dashboard.widget, dashboard._shown = DashboardWidget(), True
     for step in range(1, 13):
-        dashboard.update(log(step), {"knn": 0.5}, views=np.zeros((2, 8, 8, 3), np.uint8))
+        leaks = {"season_leak_all": step / 110, "augmentation_leak_all": 0.4} if step < 12 else {}
+        dashboard.update(log(step), {"knn": 0.5, **leaks}, views=np.zeros((2, 8, 8, 3), np.uint8))
     titles = [panel["title"] for panel in dashboard.widget.panels]
     assert titles[:3] == ["Loss", "Top-1: positive picked from the queue", "kNN accuracy"]
+    assert [panel["bars"] for panel in dashboard.widget.bars] == [
+        [{"name": "all", "value": 0.1}],
+        [{"name": "all", "value": 0.4}],
+    ]
     assert dashboard.widget.progress == 1.0
     assert not dashboard.widget.running
     assert dashboard.widget.views.startswith("data:image/jpeg")

@@ -3,6 +3,7 @@ import pytest
 from test_map_scene import cube_of, embeddings
 
 from seco_lab.viz import plots
+from seco_lab.viz.leakage import leakage_bars
 
 
 def test_importing_plots_leaves_pyplot_alone():
@@ -11,6 +12,7 @@ def test_importing_plots_leaves_pyplot_alone():
 
     code = (
         "import sys, seco_lab.viz.plots, seco_lab.viz.report, seco_lab.viz.dashboard\n"
+        "import seco_lab.viz.leakage\n"
         "print(*(name in sys.modules for name in ('matplotlib.pyplot', 'torch', 'leafmap')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -50,6 +52,20 @@ def test_every_figure_becomes_a_png():
         plots.training_curves({"step": [1, 2, 3], "loss": [3.0, 2.0, np.nan]}, smooth=2),
     ):
         assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_leakage_bars_have_a_bar_a_space():
+    values = {"loss": 2.0, "season_leak_all": 0.1, "season_leak_season": -0.02, "augmentation_leak_all": 0.6}
+    figure = leakage_bars(values, title="after 10 steps")
+    season, augmentation = figure.axes
+    assert [label.get_text() for label in season.get_xticklabels()] == ["as guessing", "always right"]
+    assert len(leakage_bars({**values, "season_shift_all": 0.2}).axes) == 4
+    assert [label.get_text() for label in season.get_yticklabels()] == ["all", "season"]
+    assert [bar.get_width() for bar in season.patches] == [0.1, -0.02]
+    assert augmentation.get_title("left") == "Augmentation that can be read"
+    assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+    with pytest.raises(LookupError, match=r"season_leak_\.\.\., augmentation_leak_\.\.\.; got loss$"):
+        leakage_bars({"loss": 2.0})
 
 
 def test_wrong_input_is_named():
