@@ -13,19 +13,34 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import torch
 from step import BATCH, SIZE_PX, Step, measure, options_of, rows_of
 
 from seco_lab.cube import make_cube
 from seco_lab.data import CubeBatches, input_spec_for
-from seco_lab.methods import MoCo, SeCo
-from seco_lab.nn.encoders import resnet18
+from seco_lab.methods import GASSL, MoCo, SeCo
+from seco_lab.nn.encoders import Encoder, resnet18
 from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.store import open_cube, save_cube
 from seco_lab.train import PretrainingRun, TrainConfig
-from seco_lab.views import MoCoViews, SeasonalViews
+from seco_lab.views import MoCoViews, SeasonalViews, TemporalViews
 
 PATCHES, SEASONS, PATCH_PX, WINDOW_PX = 256, 5, 264, 113
-METHODS = {"MoCo": (MoCo, MoCoViews, 1), "SeCo": (SeCo, SeasonalViews, 3)}
+
+
+def geo(encoder: Encoder) -> GASSL:
+    """GASSL with the patches dealt to ten clusters; which ones makes no difference to the time."""
+    return GASSL(encoder, torch.arange(PATCHES) % 10)
+
+
+METHODS = {
+    "MoCo": (MoCo, MoCoViews, 1),
+    "MoCo+TP": (MoCo, TemporalViews, 2),
+    "SeCo": (SeCo, SeasonalViews, 3),
+    "SeCo, keys in one pass": (partial(SeCo, keys_together=True), SeasonalViews, 3),
+    "Geo": (geo, MoCoViews, 1),
+    "Geo+TP": (geo, TemporalViews, 2),
+}
 
 
 def store_cube(path: Path) -> None:

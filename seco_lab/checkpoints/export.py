@@ -15,6 +15,7 @@ from seco_lab.batch import generator_for
 from seco_lab.checkpoints.weights import read_weights, save_encoder, sidecar
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import ResNet
+from seco_lab.whole import whole_file
 
 EXPORT_FORMATS = {"seco_lab": ".pt", "torchvision": ".pth", "safetensors": ".safetensors", "onnx": ".onnx"}
 _ONNX_OPSET = 17
@@ -47,17 +48,14 @@ def export_weights(
     """
     out = Path(out)
     write, run = _FORMATS[_format_of(out, format)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
-    try:
-        write(encoder, spec, partial)
-        difference = _compare(encoder, spec, run, partial)
-        partial.replace(out)
-        if sidecar(partial).exists():
-            sidecar(partial).replace(sidecar(out))
-    finally:
-        for left in (partial, sidecar(partial)):
-            left.unlink(missing_ok=True)
+    with whole_file(out) as partial:
+        try:
+            write(encoder, spec, partial)
+            difference = _compare(encoder, spec, run, partial)
+            if sidecar(partial).exists():
+                sidecar(partial).replace(sidecar(out))
+        finally:
+            sidecar(partial).unlink(missing_ok=True)
     return out, difference
 
 

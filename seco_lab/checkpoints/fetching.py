@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from seco_lab import __version__
 from seco_lab.checkpoints.contracts import CONTRACTS
 from seco_lab.checkpoints.published import PublishedFile, sums_of
 from seco_lab.checkpoints.weights import read_weights
+from seco_lab.whole import whole_file
 
 _BLOCK_BYTES = 2**20
 _TIMEOUT_S = 60
@@ -48,17 +48,10 @@ def get_weights(
     out = out / entry.file if out.is_dir() else out
     if out.exists():
         return _already_there(entry, out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
+    with whole_file(out) as partial:
         with partial.open("wb") as file:
             _fill(file, entry, source, progress)
-            file.flush()
-            os.fsync(file.fileno())
         _verify(entry, partial, source or entry.url)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
     return out
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from seco_lab import __version__
+from seco_lab.whole import whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT, _VERSION = "seco_lab", 1
@@ -29,31 +30,12 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
             beside it.
     """
     path = Path(path)
-    # Always the same name, so that what a killed process left is overwritten by the next attempt.
-    temporary = path.with_name(f".{path.name}.partial")
     head = {"format": _FORMAT, "format_version": _VERSION, "toolkit_version": __version__}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            torch.save({**head, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        with whole_file(path) as partial:
+            torch.save({**head, **content}, partial)
     except (OSError, RuntimeError) as error:
         raise _write_error(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name lives in the folder; without this a power cut could bring the old one back. Windows cannot.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _write_error(path: Path, error: Exception) -> Exception:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import xarray as xr
 
 from seco_lab import __version__
 from seco_lab.commands.say import say
+from seco_lab.whole import whole_file
 
 RUN_FILE = "run.json"
 VIEW_PX = 96
@@ -232,9 +232,7 @@ def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
     """Write down what was asked for at first, so that a resumed run has the same length."""
     if (out / RUN_FILE).exists():
         return
-    out.mkdir(parents=True, exist_ok=True)
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
-    partial = out / f".{RUN_FILE}.partial"
     content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}
-    partial.write_text(json.dumps(content, indent=1))
-    os.replace(partial, out / RUN_FILE)
+    with whole_file(out / RUN_FILE) as partial:
+        partial.write_text(json.dumps(content, indent=1))

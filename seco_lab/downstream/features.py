@@ -14,6 +14,7 @@ from torch import nn
 
 from seco_lab.embeddings import cube_hash, embed, module_hash
 from seco_lab.input_spec import InputSpec
+from seco_lab.whole import whole_file
 
 
 def extract(
@@ -63,7 +64,8 @@ def extract(
     )
     features = found["embedding"].values[:, 0]
     if file is not None:
-        _keep(file, features)
+        with whole_file(file) as partial:
+            np.save(partial, features)
     return features
 
 
@@ -71,14 +73,3 @@ def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precisio
     """Name under which features are cached: it changes with any weight, pixel or setting."""
     parts = [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), precision]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
-
-
-def _keep(file: Path, features: NDArray) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.partial")
-    try:
-        with temporary.open("wb") as target:
-            np.save(target, features)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.downstream.metrics import Comparison, bootstrap_interval, paired_bootstrap
+from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,14 +158,8 @@ class Result:
 
     def save(self, path: str | Path) -> None:
         """Write JSON, per-item scores included."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
-            temporary.write_text(json.dumps(self.to_dict(items=True), indent=1))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(self.to_dict(items=True), indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> Result:

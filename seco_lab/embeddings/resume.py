@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -22,6 +20,7 @@ from seco_lab.embeddings.identity import cube_hash
 from seco_lab.embeddings.prepare import Preparation
 from seco_lab.embeddings.table import write_parts
 from seco_lab.input_spec import InputSpec
+from seco_lab.whole import whole_file
 
 
 def embed_to(
@@ -110,7 +109,8 @@ def _claim(parts: Path, wanted: dict[str, Any], overwrite: bool) -> None:
             shutil.rmtree(parts)
     parts.mkdir(parents=True, exist_ok=True)
     if not note.exists():
-        _write_whole(note, json.dumps(wanted).encode())
+        with whole_file(note) as partial:
+            partial.write_text(json.dumps(wanted))
 
 
 def _refuse_other(place: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -146,29 +146,9 @@ def _compute_parts(
             if not file.exists():
                 blocks = image_blocks(cube, preparation.positions, batch_size, start=start, stop=stop)
                 vectors = np.concatenate(list(embedder(blocks)))
-                _save_array(file, vectors.reshape(stop - start, seasons, -1))
+                with whole_file(file) as partial:
+                    np.save(partial, vectors.reshape(stop - start, seasons, -1))
             bar.update((stop - start) * seasons)
-
-
-def _save_array(file: Path, values: NDArray) -> None:
-    temporary = file.with_suffix(".partial")
-    with temporary.open("wb") as target:
-        np.save(target, values)
-        _settle(target, temporary, file)
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    temporary = file.with_suffix(".partial")
-    with temporary.open("wb") as target:
-        target.write(content)
-        _settle(target, temporary, file)
-
-
-def _settle(target: Any, temporary: Path, file: Path) -> None:
-    # Renamed only once its bytes are on the disk: what has its final name is whole, even after a power cut.
-    target.flush()
-    os.fsync(target.fileno())
-    temporary.replace(file)
 
 
 def _read_parts(parts: Path, cube: xr.Dataset, part_patches: int) -> Iterator[xr.Dataset]:

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.input_spec import InputSpec
+from seco_lab.whole import whole_file
 
 _REQUIRED = ("patch", "season", "lon", "lat", "time", "embedding")
 _OF_PATCH = ("lon", "lat", "label", "split")
@@ -71,13 +72,8 @@ def write_parts(
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; name another file or ask to overwrite it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        _write(_tables(parts, attrs), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        _write(_tables(parts, attrs), partial)
 
 
 def _write(tables: Iterator[pa.Table], path: Path) -> None:

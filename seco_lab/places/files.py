@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seco_lab import __version__
 from seco_lab.places.plan import Plan, plan_hash
+from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -75,15 +75,11 @@ def write_geoparquet(table: GeoDataFrame, path: Path, about: dict[str, Any]) -> 
     """Writes a table with extra metadata, whole or not at all."""
     import pyarrow.parquet as pq
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         table.to_parquet(partial, compression="zstd", index=False)
         arrow = pq.read_table(partial)
         meta = {**(arrow.schema.metadata or {}), _KEY: json.dumps(about).encode()}
         pq.write_table(arrow.replace_schema_metadata(meta), partial, compression="zstd")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:

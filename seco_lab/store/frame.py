@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from zarr.storage import LocalStore, MemoryStore, StorePath
 
 from seco_lab.cube import CUBE_DIMS
-from seco_lab.store.files import replace
 from seco_lab.store.shards import (
     PIXELS,
     ShardLayout,
@@ -24,6 +23,7 @@ from seco_lab.store.shards import (
     shard_path,
     slots_per_shard,
 )
+from seco_lab.whole import whole_file
 
 _BLOCK_BYTES = 64 * 2**20  # pixels that are in memory at once while a lazy cube is written
 _NO_TIME = np.iinfo(np.int64).min
@@ -126,7 +126,12 @@ def write_rows(path: Path, root: dict[str, Any], rows: dict[str, NDArray], old: 
         for key, content in _encode_chunks(meta, tail).items():
             number, *rest = key.split("/")
             target = path / name / "c" / "/".join([str(int(number) + begin // step), *rest])
-            replace(target, content)
+            _write(target, content)
+
+
+def _write(file: Path, content: bytes) -> None:
+    with whole_file(file) as partial:
+        partial.write_bytes(content)
 
 
 def _encode_chunks(meta: dict[str, Any], values: NDArray) -> dict[str, bytes]:
@@ -150,7 +155,7 @@ def consolidated(folder: Path) -> dict[str, Any]:
 
 def commit(path: Path, root: dict[str, Any]) -> None:
     """Make a state of the store the one that readers see."""
-    replace(path / "zarr.json", json.dumps(root, indent=1).encode())
+    _write(path / "zarr.json", json.dumps(root, indent=1).encode())
 
 
 def update_arrays(path: Path) -> None:
@@ -158,7 +163,7 @@ def update_arrays(path: Path) -> None:
     for name, meta in root_metadata(path)["consolidated_metadata"]["metadata"].items():
         content = json.dumps(meta, indent=1).encode()
         if (path / name / "zarr.json").read_bytes() != content:
-            replace(path / name / "zarr.json", content)
+            _write(path / name / "zarr.json", content)
 
 
 def lengthened(root: dict[str, Any], patches: int) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from seco_lab.whole import whole_file
+
 _FIRST_COLUMNS = ("step", "epoch", "loss", "lr", "images_per_s", "seconds")
 
 
@@ -107,8 +109,6 @@ class MetricsFile:
     def keep_until(self, step: int) -> None:
         """Take out the rows of later steps, half-written ones included."""
         self._pending.clear()
-        temporary = self._path.with_name(self._path.name + ".partial")
-        temporary.unlink(missing_ok=True)
         if not self._path.exists():
             return
         header, *rows = self._path.read_text().splitlines(keepends=True) or [""]
@@ -116,8 +116,8 @@ class MetricsFile:
         if not header.endswith("\n") or not kept:
             self._path.unlink()
         elif len(kept) < len(rows):
-            temporary.write_text("".join([header, *kept]))
-            temporary.replace(self._path)
+            with whole_file(self._path) as partial:
+                partial.write_text("".join([header, *kept]))
 
 
 def append_whole(path: Path, content: bytes, *, durable: bool) -> None:

@@ -15,6 +15,7 @@ from seco_lab.viz.charts import ScoreRow, curve_charts, score_chart
 from seco_lab.viz.payload import scene_payload
 from seco_lab.viz.scene import Scene, scene_of
 from seco_lab.viz.webassets import explorer_module, read_asset
+from seco_lab.whole import whole_file
 
 MAP_HELP = (
     "Left, where the places are; right, where the encoder puts them. Drag to move, turn the wheel to zoom, "
@@ -90,10 +91,8 @@ def _write_page(
     for name, text in {**slots, "body": body, "scripts": scripts}.items():
         page = page.replace("{{" + name + "}}", text, 1)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(page, encoding="utf-8")
     return path
 
 
