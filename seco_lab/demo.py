@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seco_lab.nn.encoders import ResNet
     from seco_lab.places import Plan
 
-PATCH_PX, VIEW_PX, BATCH, SEASONS = 96, 64, 64, 4
+PATCH_PX, VIEW_PX, BATCH, SEASONS = 64, 64, 64, 4
 ENCODER = "resnet18-narrow"  # learns more in a few minutes of two cores than a wide one
 LABELLED_SEED = 1000  # places with labels are drawn apart from those that are trained on
 

@@ -67,8 +67,13 @@ def unit_vectors(lonlat: ArrayLike) -> NDArray[np.float64]:
     degrees = np.asarray(lonlat, dtype=np.float64)
     if degrees.ndim != 2 or degrees.shape[1] != 2:
         raise ValueError(f"lonlat must have shape (places, 2), got {degrees.shape}")
-    if not np.isfinite(degrees).all() or (np.abs(degrees[:, 1]) > 90).any():
-        raise ValueError("lonlat must hold finite degrees, longitude first, latitude within -90 to 90")
+    wrong = ~np.isfinite(degrees).all(1) | (np.abs(degrees[:, 1]) > 90)
+    if wrong.any():
+        raise ValueError(
+            "every place needs a longitude and a latitude within -90 to 90 in degrees, in this order; "
+            f"{wrong.sum()} of {len(wrong)} have none, the first is {tuple(degrees[wrong][0].tolist())}: add "
+            "coordinates, or choose a method without geography"
+        )
     lon, lat = np.radians(degrees).T
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
 
