@@ -6,55 +6,21 @@ import torch
 from torch import Tensor
 
 from seco_lab.batch import Share
-from seco_lab.input_spec import InputSpec
-from seco_lab.views.checks import check_images
-from seco_lab.views.recipes import Strength, Studio
+from seco_lab.views.base import StudioViews
+from seco_lab.views.recipes import Studio
 
 
-class MoCoViews:
-    """Pipeline A twice on the first season: random crop, colours, gray, blur, flip (SeCo's mode ``moco``).
-
-    Args:
-        spec: What the encoder expects; images come in its bands, its order and its unit.
-        size_px: Height and width of the views.
-        strength: How strong the changes are.
-        dtype: Number format of the views.
-        arithmetic: Number format of crop, resize and blur: bfloat16 where the hardware has it when None.
-    """
+class MoCoViews(StudioViews):
+    """Pipeline A twice on the first season: random crop, colours, gray, blur, flip (SeCo's mode ``moco``)."""
 
     seasons = 1
     names = ("query", "key")
 
-    def __init__(
-        self,
-        spec: InputSpec,
-        size_px: int,
-        *,
-        strength: Strength = Strength(),  # noqa: B008 (frozen)
-        dtype: torch.dtype = torch.float32,
-        arithmetic: torch.dtype | None = None,
-    ) -> None:
-        self.spec, self.size_px = spec, size_px
-        self._studio = Studio(spec, size_px, strength, dtype=dtype, arithmetic=arithmetic)
-
-    def __call__(
-        self, images: Tensor, generator: torch.Generator, share: Share | None = None
+    def make(
+        self, studio: Studio, images: Tensor, generator: torch.Generator, share: Share | None
     ) -> dict[str, Tensor]:
-        """Views of a batch, a pure function of the images and the generator's state.
-
-        Args:
-            images: Shape (B, T, C, H, W), counts in ``spec.unit``; the first season is used.
-            generator: Source of all chance; one on the CPU avoids waiting for a GPU.
-            share: Which rows of a batch the images are, where they are not all.
-
-        Returns:
-            ``query`` and ``key``, each of shape (B, C, size_px, size_px), standardised.
-
-        Raises:
-            ValueError: Wrong number of axes or bands.
-        """
-        check_images(images, self.spec, self.seasons, type(self).__name__, share)
-        count, studio = len(images), self._studio
+        """The views, as ``StudioViews`` says."""
+        count = len(images)
         source = torch.arange(count).repeat(2)
         boxes = studio.draw_boxes(images, 2 * count, generator, share)
         look = studio.draw_look(2 * count, generator, share)
