@@ -28,11 +28,16 @@ def _spline(distance: NDArray) -> NDArray:
 def _four_weights(share: NDArray[np.float32], slope: bool) -> NDArray[np.float32]:
     """Weights of the lattice points at -1, 0, 1 and 2 for pixels a share of the way from 0 to 1: (n, 4)."""
     rest, square = 1 - share, share * share
+    weights = np.empty((len(share), 4), np.float32)
     if slope:
-        first, second, last = -rest * rest / 2, (3 * square - 4 * share) / 2, square / 2
-        return np.stack([first, second, -(first + second + last), last], -1)
-    first, second, last = rest**3 / 6, (3 * square * share - 6 * square + 4) / 6, square * share / 6
-    return np.stack([first, second, 1 - first - second - last, last], -1)
+        weights[:, 0], weights[:, 1], weights[:, 3] = -rest * rest / 2, 1.5 * square - 2 * share, square / 2
+        weights[:, 2] = -(weights[:, 0] + weights[:, 1] + weights[:, 3])
+    else:
+        cube = square * share
+        weights[:, 0], weights[:, 1] = rest * rest * rest / 6, cube / 2 - square + np.float32(2 / 3)
+        weights[:, 3] = cube / 6
+        weights[:, 2] = 1 - weights[:, 0] - weights[:, 1] - weights[:, 3]
+    return weights
 
 
 @lru_cache(maxsize=8192)
@@ -49,7 +54,7 @@ def _weights(offset_m: float, size: int, wavelength: float, slope: bool) -> NDAr
     """
     length = 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
     pixel = ((np.arange(size) * PIXEL_M + offset_m) / wavelength).astype(np.float32)
-    cell = np.clip(np.floor(pixel), 1, length - 3)
+    cell = np.minimum(np.maximum(np.floor(pixel), 1), length - 3)  # rounding may lead out by one
     matrix = np.zeros((size, length), np.float32)
     column = cell.astype(np.int64)[:, None] + np.arange(-1, 3)
     matrix[np.arange(size)[:, None], column] = _four_weights(pixel - cell, slope) / (

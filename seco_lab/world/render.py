@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ class View:
     bands: tuple[str, ...]
     window: tuple[int, int, int]
     clouds: bool = True
+
+    @cached_property
+    def wavelength_nm(self) -> NDArray[np.float64]:
+        """Shape (C,), of the bands."""
+        return np.array([self.sensor.band(name).wavelength_nm for name in self.bands])
+
+    @cached_property
+    def factors(self) -> NDArray[np.int64]:
+        """Shape (C,), native pixels of the bands in units of 10 m."""
+        return np.array([round(self.sensor.band(name).resolution_m / 10) for name in self.bands])
 
 
 @dataclass(frozen=True)
@@ -115,16 +126,14 @@ def _record(
     frame = scene.frame
     image = ground.reshape(len(ground), frame.size, frame.size)
     share = _cover_with_clouds(scene, image, day, light, view) if view.clouds else 0.0
-    wavelength = np.array([view.sensor.band(name).wavelength_nm for name in view.bands])
     if view.sensor.name == "sentinel2-l1c":
         turbid = atmosphere.turbidity(frame, day)
-        path, through = atmosphere.air_path(view.bands, wavelength, light.elevation, turbid)
+        path, through = atmosphere.air_path(view.bands, view.wavelength_nm, light.elevation, turbid)
         image = image * through[:, None, None] + path[:, None, None]
     else:
-        image += atmosphere.haze(frame, day, wavelength)[:, None, None]
+        image += atmosphere.haze(frame, day, view.wavelength_nm)[:, None, None]
     optics.grain(image, frame, day, view.bands)
-    factors = np.array([round(view.sensor.band(name).resolution_m / 10) for name in view.bands])
-    seen = optics.see(image, factors, view.window, optics.shift_of(frame, day))
+    seen = optics.see(image, view.factors, view.window, optics.shift_of(frame, day))
     return optics.counts(seen), share
 
 
