@@ -5,25 +5,38 @@ import pytest
 import torch
 
 from seco_lab.commands.dated import phases_in, years_apart_in
-from seco_lab.commands.recipes import LONG_RUN, METHODS, SHORT_RUN, SHORT_RUN_STEPS, queue_for, tuning_for
+from seco_lab.commands.recipes import (
+    LONG_RUN,
+    METHODS,
+    SHORT_RUN,
+    SHORT_RUN_STEPS,
+    STRENGTHS,
+    queue_for,
+    tuning_for,
+)
 from seco_lab.cube import make_cube
 from seco_lab.sensors import SENTINEL2_L2A
 
 
 def test_long_runs_have_the_numbers_of_the_papers():
-    assert tuning_for(SHORT_RUN_STEPS) == LONG_RUN
-    assert tuning_for(SHORT_RUN_STEPS - 1) == tuning_for(None) == SHORT_RUN
+    seco = METHODS["seco"]
+    assert tuning_for(SHORT_RUN_STEPS, seco) == LONG_RUN
+    assert tuning_for(SHORT_RUN_STEPS - 1, seco) == SHORT_RUN
     assert (LONG_RUN.optimizer, LONG_RUN.lr, LONG_RUN.temperature, LONG_RUN.momentum) == (
         *("sgd", 0.03, 0.07, 0.999),
     )
     assert not LONG_RUN.steady
 
 
-def test_a_long_run_of_seco_eco_has_its_own_numbers():
-    long_run = tuning_for(SHORT_RUN_STEPS, METHODS["seco-eco"])
-    assert (long_run.temperature, long_run.queue_keys) == (0.2, 65536)
-    assert tuning_for(1, METHODS["seco-eco"]) == SHORT_RUN
-    assert tuning_for(SHORT_RUN_STEPS, METHODS["seco"]) == LONG_RUN
+@pytest.mark.parametrize(
+    ("method", "temperature", "smallest_crop"),
+    [("seco-eco", 0.2, 0.2), ("geo", 0.02, 0.2), ("geo-tp", 0.02, 0.08)],
+)
+def test_long_runs_of_other_papers_have_their_own_numbers(method, temperature, smallest_crop):
+    long_run = tuning_for(SHORT_RUN_STEPS, METHODS[method])
+    assert (long_run.temperature, long_run.queue_keys) == (temperature, 65536)
+    assert STRENGTHS[long_run.strength].area == (smallest_crop, 1.0)
+    assert tuning_for(1, METHODS[method]) == SHORT_RUN
     assert queue_for(10**6, 64, long_run.queue_batches, keys=long_run.queue_keys) == 65536
 
 

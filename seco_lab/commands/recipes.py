@@ -15,6 +15,7 @@ from seco_lab.commands.dated import phases_in, years_apart_in
 from seco_lab.geoclusters import cluster_places
 from seco_lab.methods import GASSL, CACo, Method, MoCo, SeCo, SeCoEco, SimCLR, VICReg
 from seco_lab.nn.encoders import Encoder
+from seco_lab.views import GASSL as GASSL_PAIRS
 from seco_lab.views import MILD, ChangeViews, MoCoViews, SeasonalViews, Strength, TemporalViews
 from seco_lab.views.picked import Pick
 
@@ -60,10 +61,13 @@ class Tuning:
         return ", ".join([*words, f"{self.strength} views"])
 
 
-STRENGTHS = {"paper": Strength(), "mild": MILD}
+STRENGTHS = {"paper": Strength(), "mild": MILD, "gassl": GASSL_PAIRS}
 # Both papers: at least hundreds of thousands of steps.
 LONG_RUN = Tuning("sgd", 0.03, 0, 0.07, 0.999, False, "paper", None)
 SHORT_RUN = Tuning("adamw", 0.001, 10, 0.2, 0.95, True, "mild", 4)
+# GASSL's own numbers; its temporal pairs are cropped wider.
+LONG_RUN_GEO = replace(LONG_RUN, temperature=0.02, queue_keys=65536)
+LONG_RUN_GEO_TP = replace(LONG_RUN_GEO, strength="gassl")
 # SSL4Eco's numbers, as the class has them.
 LONG_RUN_ECO = replace(LONG_RUN, temperature=0.2, queue_keys=65536)
 
@@ -171,8 +175,8 @@ METHODS: dict[str, Recipe] = {
     "moco": Recipe(MoCoViews, 1, _queued(MoCo)),
     "moco-tp": Recipe(TemporalViews, 2, _queued(MoCo)),
     "seco": Recipe(SeasonalViews, 3, _queued(SeCo)),
-    "geo": Recipe(MoCoViews, 1, _queued(GASSL, _geo_clusters)),
-    "geo-tp": Recipe(TemporalViews, 2, _queued(GASSL, _geo_clusters)),
+    "geo": Recipe(MoCoViews, 1, _queued(GASSL, _geo_clusters), long_run=LONG_RUN_GEO),
+    "geo-tp": Recipe(TemporalViews, 2, _queued(GASSL, _geo_clusters), long_run=LONG_RUN_GEO_TP),
     "caco": Recipe(ChangeViews, 6, _caco, pick=years_apart_in),
     "seco-eco": Recipe(SeasonalViews, 3, _queued(SeCoEco), pick=phases_in, long_run=LONG_RUN_ECO),
     "simclr": Recipe(MoCoViews, 1, _simclr, ("temperature",)),
@@ -193,10 +197,9 @@ def recipe_named(name: str) -> Recipe:
     return METHODS[name]
 
 
-def tuning_for(steps: int | None, recipe: Recipe | None = None) -> Tuning:
-    """The paper's numbers for long runs, measured ones for short runs; None is a short run."""
-    long_run = LONG_RUN if recipe is None else recipe.long_run
-    return long_run if steps is not None and steps >= SHORT_RUN_STEPS else SHORT_RUN
+def tuning_for(steps: int, recipe: Recipe) -> Tuning:
+    """The numbers of the method's paper for long runs, measured ones for short runs."""
+    return recipe.long_run if steps >= SHORT_RUN_STEPS else SHORT_RUN
 
 
 def queue_for(samples: int, batch: int, batches: int | None, *, keys: int = 16384) -> int:
