@@ -121,9 +121,7 @@ def _add_training(commands: Any) -> None:
     pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999 in the papers")
     pretrain.add_argument("--optimizer", help="sgd (the papers) or adamw")
     pretrain.add_argument("--lr", type=float, help="0.03 in the papers")
-    pretrain.add_argument(
-        "--strength", help="of the views: paper, gassl, or mild (keeps more of the colours)"
-    )
+    pretrain.add_argument("--strength", help="of the views: paper, gassl or mild (more of the colours stays)")
     pretrain.add_argument("--schedule", default="cosine", help="cosine or steps")
     pretrain.add_argument(
         "--accumulate", type=int, default=1, help="parts of a batch, to need less memory (1)"

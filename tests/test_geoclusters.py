@@ -58,5 +58,5 @@ def test_as_many_clusters_as_places_and_no_more():
 
 @pytest.mark.parametrize("wrong", [[[0.0, 91.0]], [[np.nan, 0.0]], [0.0, 1.0], [[0.0, 1.0, 2.0]]])
 def test_coordinates_that_cannot_be_are_refused(wrong):
-    with pytest.raises(ValueError, match="lonlat must have shape|1 of [0-9]+ have none"):
+    with pytest.raises(ValueError, match=r"lonlat must have shape|1 of 1 have none"):
         cluster_places(wrong, 1)

@@ -21,9 +21,14 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
 def test_after_an_error_nothing_is_left_beside_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as partial:
-        partial.write_text("ne")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with whole_file(path) as partial:
+            partial.write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
 
