@@ -71,8 +71,8 @@ def find_cities(root: str | Path, *, rectified: bool = False) -> list[CityFiles]
     """Cities below a folder, in the order of the alphabet.
 
     Known: the official download (folders of images and of labels side by side, ``imgs_1``, ``imgs_2`` and
-    their ``_rect`` variants, ``cm``), all of it in one folder a city as the SeCo code wants it, and one GeoTIFF
-    for each date and resolution (``bercy_date1_10m.tif``, ``bercy_change.tif``).
+    their ``_rect`` variants, ``cm``), all of it in one folder a city as the SeCo code wants it, and one
+    GeoTIFF for each date and resolution (``bercy_date1_10m.tif``, ``bercy_change.tif``).
 
     Args:
         root: The folder.
@@ -97,9 +97,7 @@ def find_cities(root: str | Path, *, rectified: bool = False) -> list[CityFiles]
     return sorted(found, key=lambda city: city.name)
 
 
-def _city(
-    folder: Path, labels: dict[str, Path], splits: dict[str, str], rectified: bool
-) -> CityFiles | None:
+def _city(folder: Path, labels: dict[str, Path], splits: dict[str, str], rectified: bool) -> CityFiles | None:
     suffix = "_rect" if rectified else ""
     parts = [folder / f"imgs_{number}{suffix}" for number in (1, 2)]
     if all(part.is_dir() for part in parts):
@@ -193,13 +191,17 @@ def read_city(city: CityFiles, bands: Sequence[str]) -> CityScenes:
     """
     missing = [name for name in bands if name not in bands_of(city)]
     if missing:
-        raise LookupError(f"{city.name} lacks band {missing[0]}; it has {', '.join(bands_of(city)) or 'none'}")
+        raise LookupError(
+            f"{city.name} lacks band {missing[0]}; it has {', '.join(bands_of(city)) or 'none'}"
+        )
     path, _ = city.bands[0][_finest(city, bands)]
     crs, transform, size = _grid(path)
     pixels = np.stack([_scene(city.bands[date], bands, size) for date in (0, 1)])
     for date, scene in enumerate(pixels, 1):
         if not scene.any():
-            raise ValueError(f"{city.name} holds no data at date {date}: leave the city out or fetch it again")
+            raise ValueError(
+                f"{city.name} holds no data at date {date}: leave the city out or fetch it again"
+            )
     lon, lat = (np.nan, np.nan) if crs is None else place_of(crs, transform, size)[:2]
     change = None if city.label is None else read_change(city.label, size)
     return CityScenes(city.name, pixels, change, city.dates, lon, lat, city.split)
