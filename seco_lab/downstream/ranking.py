@@ -100,3 +100,50 @@ def f1_of(hits: ArrayLike, calls: ArrayLike, positives: ArrayLike) -> NDArray[np
     """F1 from counts: 2 hits / (calls + positives); 0 where nothing is called and nothing is there."""
     both = np.asarray(calls, np.float64) + np.asarray(positives)
     return 2 * np.asarray(hits, np.float64) / np.maximum(both, 1e-12)
+
+
+def resampled_average_precision(
+    scores: NDArray, truth: NDArray, *, rounds: int = 200, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Micro and macro average precision when items are drawn again with replacement.
+
+    Args:
+        scores: Shape (N, C).
+        truth: Shape (N, C), 0 and 1.
+        rounds: How often.
+        seed: Seed of the draws.
+
+    Returns:
+        Two arrays (rounds,); NaN where a draw has no positive.
+    """
+    chance, items = np.random.default_rng(seed), len(scores)
+    whole = _sorted_items(scores.ravel(), truth.ravel(), np.repeat(np.arange(items), scores.shape[1]))
+    kept = [k for k in range(scores.shape[1]) if 0 < truth[:, k].sum() < items]
+    single = [_sorted_items(scores[:, k], truth[:, k], np.arange(items)) for k in kept]
+    micro, macro = [], []
+    for _ in range(rounds):
+        times = np.bincount(chance.integers(0, items, items), minlength=items)
+        micro.append(_precision_of_draw(*whole, times))
+        found = [_precision_of_draw(*part, times) for part in single]
+        macro.append(np.nanmean(found) if not np.isnan(found).all() else np.nan)
+    return np.array(micro), np.array(macro)
+
+
+def _sorted_items(
+    scores: NDArray, truth: NDArray, owner: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Truth and item of each score, high to low, and where runs of equal scores end."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    return truth[order].astype(bool), owner[order], last
+
+
+def _precision_of_draw(
+    truth: NDArray[np.bool_], owner: NDArray[np.int64], last: NDArray[np.int64], times: NDArray[np.int64]
+) -> float:
+    weight = times[owner]
+    hits, calls = np.cumsum(weight * truth)[last], np.cumsum(weight)[last]
+    if not hits[-1]:
+        return float("nan")
+    return float((np.diff(hits, prepend=0) * hits / np.maximum(calls, 1)).sum() / hits[-1])
