@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from seco_lab.downstream.change_maps import ChangeProtocol
     from seco_lab.downstream.result import Result
-    from seco_lab.input_spec import InputSpec
 
 # What each task can be told beyond weights, data, device, seed and out.
-_OPTIONS = {"eurosat": {"test", "size_px"}, "oscd": {"protocol", "epochs"}}
+_OPTIONS = {
+    "eurosat": {"test", "size_px"},
+    "oscd": {"protocol", "epochs"},
+    "bigearthnet": {"test", "size_px", "share"},
+}
 _ALL = set.union(*_OPTIONS.values())
 
 
@@ -26,7 +27,7 @@ def probe(args: argparse.Namespace) -> dict[str, Any]:
     if odd:
         known = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(_OPTIONS[args.task]))
         raise ValueError(f"{args.task} has no option --{odd[0].replace('_', '-')}; its own are {known}")
-    result = {"eurosat": _eurosat, "oscd": _oscd}[args.task](args)
+    result = {"eurosat": _eurosat, "oscd": _oscd, "bigearthnet": _bigearthnet}[args.task](args)
     say(_lines(result))
     if args.out:
         from seco_lab.whole import whole_file
@@ -60,10 +61,11 @@ def _eurosat(args: argparse.Namespace) -> Result:
 
 
 def _oscd(args: argparse.Namespace) -> Result:
-    from seco_lab.downstream.oscd import evaluate_oscd, load_oscd
+    from seco_lab.commands.weights import encoder_of
+    from seco_lab.downstream.oscd import evaluate_oscd, load_oscd, random_weights
 
     protocol = _change_protocol(args)
-    encoder, spec = _encoder_for_oscd(args)
+    encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
     return evaluate_oscd(
         encoder,
         spec,
@@ -76,11 +78,29 @@ def _oscd(args: argparse.Namespace) -> Result:
     )
 
 
-def _encoder_for_oscd(args: argparse.Namespace) -> tuple[nn.Module, InputSpec]:
+def _bigearthnet(args: argparse.Namespace) -> Result:
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.oscd import random_weights
+    from seco_lab.downstream.bigearthnet import (
+        PROBE_PX,
+        evaluate_bigearthnet,
+        load_bigearthnet,
+        random_weights,
+    )
 
-    return random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
+    encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
+    bands = ",".join(spec.bands)
+    return evaluate_bigearthnet(
+        encoder,
+        spec,
+        load_bigearthnet(args.data, bands=bands),
+        None if args.test is None else load_bigearthnet(args.test, bands=bands),
+        share=1.0 if args.share is None else args.share,
+        name=str(args.weights),
+        size_px=args.size_px or max(spec.size_px, PROBE_PX),
+        device=args.device,
+        seed=args.seed,
+        progress=True,
+    )
 
 
 def _change_protocol(args: argparse.Namespace) -> ChangeProtocol:

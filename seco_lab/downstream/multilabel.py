@@ -87,8 +87,8 @@ def check_multilabel(labels: NDArray, truth: NDArray, class_names: Sequence[str]
 def label_subset(count: int, share: float, *, seed: int = 0) -> NDArray[np.int64]:
     """Rows of a share of the training list, drawn without replacement, in their own order.
 
-    Smaller shares of the same seed lie within larger ones. The official code draws with replacement, so that its
-    10 % hold 9.5 % of the patches.
+    Smaller shares of the same seed lie within larger ones. The official code draws with replacement, so that
+    its 10 % hold 9.5 % of the patches.
 
     Raises:
         ValueError: A share that is not in (0, 1].
@@ -106,8 +106,8 @@ def fit_multilabel(
     Args:
         x: Shape (N, D), standardised.
         y: Shape (N, C), 0 and 1.
-        strength: Weight of ``||W||^2 / 2`` beside the mean over rows and classes of the cross-entropy (torch's
-            MultiLabelSoftMarginLoss); the bias is free.
+        strength: Weight of ``||W||^2 / 2`` beside the mean over rows and classes of the cross-entropy
+            (torch's MultiLabelSoftMarginLoss); the bias is free.
         start: Weights to start from, shape (C, D + 1).
 
     Returns:

@@ -129,10 +129,11 @@ def _first_version(root: Path, around: Sequence[Path], cloudy: bool) -> list[_Pa
 
 
 def _names_in(around: Sequence[Path], patterns: Sequence[str]) -> set[str]:
-    """First column of all lists of these names: one patch a line."""
+    """Patches in the first column of all lists of these names; lists of other data sets hold none."""
     paths = {p for folder in around for pattern in patterns for p in folder.glob(pattern)}
     lists = [p for p in paths if p.suffix in (".txt", ".csv") and p.is_file()]
-    return {line.split(",")[0].strip() for p in lists for line in p.read_text().splitlines()}
+    firsts = (line.split(",")[0].strip() for p in lists for line in p.read_text().splitlines())
+    return {name for name in firsts if _NAME.match(name)}
 
 
 def _second_version(root: Path, table: Path, refused: list[Refused]) -> list[_Patch]:
@@ -154,7 +155,7 @@ def _second_version(root: Path, table: Path, refused: list[Refused]) -> list[_Pa
 def _patch_folders(root: Path) -> Iterator[Path]:
     """Folders of patches, in the folder itself or in its folders of tiles."""
     for folder in _folders(root):
-        if _NAME.match(folder.name) and not any(_NAME.match(inner.name) for inner in _folders(folder)):
+        if _NAME.match(folder.name):
             yield folder
         else:
             yield from (inner for inner in _folders(folder) if _NAME.match(inner.name))
@@ -166,7 +167,7 @@ def _of_split(patches: list[_Patch], split: str | None) -> list[_Patch]:
     known = sorted({patch.split for patch in patches if patch.split})
     if split not in known:
         raise ValueError(
-            f"no split {split!r}: {'there are ' + ', '.join(known) if known else 'there are no lists of splits'}"
+            f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}"
         )
     return [patch for patch in patches if patch.split == split]
 

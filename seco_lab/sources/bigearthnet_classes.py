@@ -1,4 +1,4 @@
-"""Classes of BigEarthNet: 43 of CORINE land cover, and the 19 that are used since (arXiv:2001.06372, tab. I)."""
+"""Classes of BigEarthNet: 43 of CORINE land cover, and the 19 made of them (arXiv:2001.06372, tab. I)."""
 
 from __future__ import annotations
 
