@@ -43,11 +43,12 @@ def write_band(folder, band, pixels, number=0, crs="EPSG:32629"):
 
 
 def write_patch(folder, labels, *, bands=RGB, number=0, seed=0):
-    """Patches are halves and thirds of their kinds; the JSON names them unless ``labels`` is told to v2's table."""
+    """Bands of a patch: stripes of its kinds."""
     chance = np.random.default_rng([seed, number])
     for band in bands:
         side = SIZES[band]
-        levels = [KINDS.get(name, (800,) * 3)[RGB.index(band) if band in RGB else 0] for name in labels] or [700]
+        place = RGB.index(band) if band in RGB else 0
+        levels = [KINDS.get(name, (800,) * 3)[place] for name in labels] or [700]
         columns = np.repeat(levels, -(-side // len(levels)))[:side]
         pixels = columns[None].repeat(side, 0) * chance.normal(1, 0.08, (side, side))
         write_band(folder, band, pixels.clip(1, 9000).astype(np.uint16), number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.downstream.change_maps import CityAnswer
-from seco_lab.downstream.metrics import bootstrap_interval
+from seco_lab.downstream.metrics import bootstrap_means
 from seco_lab.downstream.pairs import PATCH_PX, grid_of, judged
-from seco_lab.downstream.ranking import average_precision_of, curve_of, f1_of, roc_auc_of
+from seco_lab.downstream.ranking import Curve, average_precision_of, curve_of, f1_of, roc_auc_of
 from seco_lab.downstream.result import Score
 
 _ROUNDS = 2000
@@ -76,11 +76,6 @@ class CityScore:
         return asdict(self)
 
 
-def counts_of(units: Sequence[CityScore]) -> NDArray[np.int64]:
-    """Hits, calls and changed pixels of each unit, shape (U, 3)."""
-    return np.array([(u.hits, u.calls, u.changed) for u in units], np.int64)
-
-
 def overall(
     cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer], *, seed: int = 0
 ) -> dict[str, Score]:
@@ -99,18 +94,18 @@ def overall(
             f"the change maps of all test cities are empty ({', '.join(found)}), so nothing can be scored; "
             "take cities with change"
         )
-    units = list(found.values()) if len(found) >= _FEW else _patch_scores(cities, answers)
-    scores = _pooled(counts_of(list(found.values())), counts_of(units), seed)
+    counts = np.array([(score.hits, score.calls, score.changed) for score in found.values()])
+    few = len(found) < _FEW
+    scores = _pooled(counts, _patch_counts(cities, answers) if few else counts, seed)
     for name in ("auc", "average_precision"):
-        values = [v for score in found.values() if (v := getattr(score, name)) is not None]
-        if not values:
+        known = {city: v for city, score in found.items() if (v := getattr(score, name)) is not None}
+        if not known:
             continue
-        mean, enough = float(np.mean(values)), len(values) >= _FEW
-        interval = (
-            bootstrap_interval(values, seed=seed) if enough else _patch_ranks(cities, answers, name, seed)
-        )
-        low, high = interval
-        scores[name] = Score(mean, min(low, mean), max(high, mean))
+        values = list(known.values())
+        draws = bootstrap_means(values, seed=seed)
+        if len(known) < _FEW:
+            draws = _patch_draws(cities, answers, known, name, seed)
+        scores[name] = _score(np.mean(values), draws)
     return scores
 
 
@@ -129,53 +124,68 @@ def _pooled(whole: NDArray[np.int64], units: NDArray[np.int64], seed: int) -> di
 
 
 def _score(value: float, drawn: NDArray) -> Score:
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
     return Score(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def _patch_scores(cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]) -> list[CityScore]:
-    """Hits, calls and changes of every patch of 96 px that has a judged pixel."""
-    units = []
-    for kept, truth, scores, threshold in _gridded(cities, answers):
-        called = (scores >= threshold) & kept
-        rows = np.stack([(called & truth).sum((1, 2)), called.sum((1, 2)), truth.sum((1, 2))], 1)
-        for (hits, calls, changed), pixels in zip(rows.tolist(), kept.sum((1, 2)).tolist(), strict=True):
-            if pixels:
-                units.append(
-                    CityScore(None, None, None, None, None, threshold, changed / pixels, pixels,
-                              hits, calls, changed)
-                )  # fmt: skip
-    return units
-
-
-def _gridded(cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]):  # noqa: ANN202
-    """Judged pixels, changed pixels and scores (N, S, S) and the threshold of each city, in patches."""
+def _patch_counts(
+    cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]
+) -> NDArray[np.int64]:
+    """Hits, calls and changed pixels of every patch of 96 px, shape (U, 3)."""
+    rows = []
     for name, answer in answers.items():
-        kept = judged(cities[name])
-        truth = (cities[name]["mask"].values[0] == 1) & kept
-        yield (*(grid_of(part, PATCH_PX, 0) for part in (kept, truth, answer.scores)), answer.threshold)
+        kept, truth, scores = _gridded(cities[name], answer)
+        called = (scores >= answer.threshold) & kept
+        counts = [part.sum((1, 2)) for part in (called & truth, called, truth)]
+        rows.append(np.stack(counts, 1)[kept.any((1, 2))])
+    return np.concatenate(rows)
 
 
-def _patch_ranks(
-    cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer], name: str, seed: int
-) -> tuple[float, float]:
-    """Interval of AUC or average precision with patches drawn again; scores in 256 steps of equal size."""
-    tables = []
-    for kept, truth, scores, _ in _gridded(cities, answers):
-        edges = np.quantile(scores[kept], np.linspace(0, 1, _BINS + 1)[1:-1])
-        bins = np.searchsorted(edges, scores)
-        for k, t, b in zip(kept, truth, bins, strict=True):
-            if k.any():
-                both = [np.bincount(b[part], minlength=_BINS) for part in (t, k & ~t)]
-                tables.append(np.stack(both))
-    tables, chance = np.stack(tables), np.random.default_rng(seed)
-    measure = roc_auc_of if name == "auc" else average_precision_of
+def _gridded(
+    city: xr.Dataset, answer: CityAnswer
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float32]]:
+    """Judged pixels, changed pixels and scores, each (N, S, S): patch by patch."""
+    kept = judged(city)
+    parts = (kept, (city["mask"].values[0] == 1) & kept, answer.scores)
+    kept, truth, scores = (grid_of(part, PATCH_PX, 0) for part in parts)
+    return kept, truth, scores
+
+
+def _patch_draws(
+    cities: Mapping[str, xr.Dataset],
+    answers: Mapping[str, CityAnswer],
+    names: Iterable[str],
+    score: str,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Means over cities of AUC or average precision, with the patches of each drawn again."""
+    measure = roc_auc_of if score == "auc" else average_precision_of
+    draws = [_draws_of(_tables(cities[name], answers[name]), measure, seed) for name in names]
+    return np.nanmean(draws, axis=0)
+
+
+def _tables(city: xr.Dataset, answer: CityAnswer) -> NDArray[np.int64]:
+    """Changed and unchanged pixels of each patch at 256 steps of the score, shape (N, 2, 256)."""
+    kept, truth, scores = _gridded(city, answer)
+    edges = np.quantile(scores[kept], np.linspace(0, 1, _BINS + 1)[1:-1])
+    bins = np.searchsorted(edges, scores)
+    tables = [
+        [np.bincount(b[part], minlength=_BINS) for part in (t, k & ~t)]
+        for k, t, b in zip(kept, truth, bins, strict=True)
+        if k.any()
+    ]
+    return np.array(tables, np.int64)
+
+
+def _draws_of(
+    tables: NDArray[np.int64], measure: Callable[[Curve], float | None], seed: int
+) -> NDArray[np.float64]:
+    """The measure of 200 resamples of the patches; NaN where it is undefined."""
+    chance = np.random.default_rng(seed)
+    steps, truth = np.tile(np.arange(_BINS), 2), np.repeat([True, False], _BINS)
     values = []
     for _ in range(200):
-        changed, unchanged = tables[chance.integers(0, len(tables), len(tables))].sum(0)
-        steps = np.tile(np.arange(_BINS), 2)
-        truth = np.repeat([True, False], _BINS)
-        value = measure(curve_of(steps, truth, weights=np.concatenate([changed, unchanged])))
-        values += [] if value is None else [value]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+        weights = tables[chance.integers(0, len(tables), len(tables))].sum(0).ravel()
+        value = measure(curve_of(steps, truth, weights=weights))
+        values.append(np.nan if value is None else value)
+    return np.array(values)
