@@ -56,8 +56,12 @@ def multilabels_of(cube: xr.Dataset) -> NDArray[np.uint8]:
 
 
 def multilabel_names(cube: xr.Dataset) -> tuple[str, ...]:
-    """Names of the classes; their numbers where there are no names."""
-    count = cube.sizes["class"]
+    """Names of the classes; their numbers where there are no names.
+
+    Raises:
+        ValueError: The cube has no labels, or other values than 0 and 1.
+    """
+    count = multilabels_of(cube).shape[1]
     names = cube["class"].values if "class" in cube.coords else cube.attrs.get("class_names", range(count))
     return tuple(str(name) for name in names)
 
@@ -213,9 +217,8 @@ def multilabel_scores(scores: NDArray, truth: NDArray, *, seed: int = 0) -> dict
         "micro_ap": all answers in one list; "macro_ap": mean over the classes for which it is defined;
         "batch_ap": micro average precision of each batch of 256, averaged, without the last incomplete one.
     """
-    per_class = [
-        v for v in per_class_precision(scores, truth, range(truth.shape[1])).values() if v is not None
-    ]
+    names = [str(number) for number in range(truth.shape[1])]
+    per_class = [v for v in per_class_precision(scores, truth, names).values() if v is not None]
     micro, macro = resampled_average_precision(scores, truth, seed=seed)
     batches = batch_precisions(scores, truth)
     return {

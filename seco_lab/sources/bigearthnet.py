@@ -27,6 +27,7 @@ _ATTRS = {
 }
 _TABLE = "metadata.parquet"
 _LISTS = ("*snow*.csv", "*cloud*.csv")
+_NO_SPLIT = "none"
 _SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 
 
@@ -120,7 +121,7 @@ def _first_version(root: Path, around: Sequence[Path], cloudy: bool) -> list[_Pa
         name: split for split in ("train", "val", "test") for name in _names_in(around, (f"{split}.*",))
     }
     # A patch that no list has is in no split; where there are no lists at all, nothing is.
-    missing = "none" if splits else None
+    missing = _NO_SPLIT if splits else None
     return [
         _Patch(folder.name, folder, None, splits.get(folder.name, missing))
         for folder in _patch_folders(root)
@@ -164,7 +165,7 @@ def _patch_folders(root: Path) -> Iterator[Path]:
 def _of_split(patches: list[_Patch], split: str | None) -> list[_Patch]:
     if split is None:
         return patches
-    known = sorted({patch.split for patch in patches if patch.split})
+    known = sorted({patch.split for patch in patches if patch.split not in (None, _NO_SPLIT)})
     if split not in known:
         raise ValueError(
             f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}"
@@ -202,7 +203,7 @@ def _labels_of(patch: _Patch) -> NDArray[np.uint8]:
     try:
         return multi_hot(classes)
     except LookupError as error:
-        raise BadFileError(f"is labelled {error.args[0]}") from error
+        raise BadFileError(f"has an unknown label: {error.args[0]}") from error
 
 
 def _pixels_of(patch: _Patch, bands: Sequence[str]) -> tuple[NDArray, Any, tuple[float, ...]]:
