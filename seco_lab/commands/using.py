@@ -1,16 +1,11 @@
-"""``embed``, ``probe`` and ``explore``: what a trained encoder is good for."""
+"""``embed`` and ``explore``: what a trained encoder sees."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seco_lab.commands.say import say
-
-if TYPE_CHECKING:
-    from seco_lab.downstream.result import Result
 
 
 def embed(args: argparse.Namespace) -> dict[str, Any]:
@@ -25,39 +20,6 @@ def embed(args: argparse.Namespace) -> dict[str, Any]:
     rows = cube.sizes["patch"] * cube.sizes["season"]
     say(f"{rows} embeddings in {out}")
     return {"out": str(out), "rows": rows, "patches": cube.sizes["patch"], "seasons": cube.sizes["season"]}
-
-
-def probe(args: argparse.Namespace) -> dict[str, Any]:
-    """Linear probe and kNN, beside an untrained encoder and what needs no encoder."""
-    from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.eurosat import PROBE_PX, evaluate_eurosat, load_eurosat, random_weights
-
-    train = load_eurosat(args.data)
-    test = None if args.test is None else load_eurosat(args.test)
-    if args.weights == "random":
-        encoder, spec = random_weights(train, size_px=args.size_px or PROBE_PX, seed=args.seed)
-    else:
-        encoder, spec = encoder_of(args)
-    result = evaluate_eurosat(
-        encoder,
-        spec,
-        train,
-        test,
-        name=str(args.weights),
-        size_px=args.size_px or max(spec.size_px, PROBE_PX),
-        device=args.device,
-        seed=args.seed,
-        progress=True,
-    )
-    say(_lines(result))
-    if args.out:
-        Path(args.out).write_text(json.dumps(result.to_dict(), indent=1))
-    return result.to_dict()
-
-
-def _lines(result: Result) -> str:
-    rows = {**result.scores, **result.baselines}
-    return "\n".join(f"{name:>16}  {score} %" for name, score in rows.items())
 
 
 def explore(args: argparse.Namespace) -> dict[str, Any]:

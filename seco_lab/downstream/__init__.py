@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
+from seco_lab.downstream.change_unet import UNetProtocol
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
 from seco_lab.downstream.floors import RandomConvolutions, colour_statistics, untrained_like
@@ -10,12 +12,15 @@ from seco_lab.downstream.leakage import SpaceReading, SubspaceReport, spaces_of
 from seco_lab.downstream.linear_probe import linear_probe
 from seco_lab.downstream.metrics import Comparison, bootstrap_interval, paired_bootstrap
 from seco_lab.downstream.monitor import KnnMonitor
+from seco_lab.downstream.multilabel import multilabel_probe
 from seco_lab.downstream.official import official_probe
+from seco_lab.downstream.pairs import cut_pairs
 from seco_lab.downstream.result import Protocol, Result, Score, compare, join_results
 from seco_lab.downstream.subspaces import SubspaceMonitor
 
 __all__ = [
     "Comparison",
+    "FeatureDistance",
     "FinetuneConfig",
     "KnnMonitor",
     "Protocol",
@@ -25,14 +30,18 @@ __all__ = [
     "SpaceReading",
     "SubspaceMonitor",
     "SubspaceReport",
+    "UNetProtocol",
     "bootstrap_interval",
+    "change_vectors",
     "colour_statistics",
     "compare",
+    "cut_pairs",
     "extract",
     "finetune",
     "join_results",
     "knn_probe",
     "linear_probe",
+    "multilabel_probe",
     "official_probe",
     "paired_bootstrap",
     "spaces_of",

@@ -142,7 +142,7 @@ def _train(
         pixels = flip_and_turn(preparation(images[rows].to(device)), chance)
         loss = _loss(model, pixels, labels[rows].to(device), config)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss became {float(loss)} at step {step}; lower the learning rate")
+            raise FloatingPointError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

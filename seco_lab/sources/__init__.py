@@ -31,6 +31,7 @@ LAYOUTS = {
     "netcdf": "a NetCDF series (variables B02, ... along dates), or a folder of them",
     "index": "a folder of GeoTIFF patches with index.csv (file, lat, lon)",
     "seco": "the official SeCo folder (location / acquisition / B2.tif, ...)",
+    "bigearthnet": "BigEarthNet (a folder a patch; v2 with metadata.parquet)",
     "eurosat": "EuroSAT (folders of classes, zip, or CSV with filename and class)",
     "geotiffs": "a folder of multi-band GeoTIFFs of one area with dates in their names",
 }
@@ -54,6 +55,10 @@ def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]
         from seco_lab.sources.seco_folder import find_seco, is_seco_folder
 
         return is_seco_folder, find_seco
+    if layout == "bigearthnet":
+        from seco_lab.sources.bigearthnet import find_bigearthnet, is_bigearthnet
+
+        return is_bigearthnet, find_bigearthnet
     if layout == "eurosat":
         from seco_lab.sources.eurosat import find_eurosat, is_eurosat
 
@@ -113,7 +118,7 @@ def read_cube(
         file_bands: Band names in the files' order, where the files give none (GeoTIFFs).
         sensor: Name of the sensor, where the bands leave it open (GeoTIFFs).
         csv: The table of images, where it does not lie beside them (EuroSAT).
-        split: Only that split of the table (EuroSAT).
+        split: Only that split of the table (EuroSAT, BigEarthNet).
         offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs).
         limit: Only so many patches, spread over the list.
         on_bad: "skip" lists bad files and goes on, "raise" refuses the whole.

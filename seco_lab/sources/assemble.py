@@ -200,6 +200,7 @@ def _cube(
         attrs=attrs,
         class_names=reading.class_names,
         label=_column(records, "label"),
+        labels=_column(records, "labels"),
         split=_column(records, "split"),
         cloud_cover=_column(records, "cloud_cover"),
         item_id=_column(records, "item_id"),

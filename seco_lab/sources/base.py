@@ -56,6 +56,7 @@ class PatchRecord:
         lat: Centre in degrees WGS 84; NaN where unknown.
         grid: (epsg, x0, y0) of the UTM grid; None derives it from the centre.
         label: Class number.
+        labels: Shape (classes,), 0 or 1 for each class.
         split: Such as "train".
         cloud_cover: Shape (T,), percent.
         item_id: Shape (T,), name of each acquisition.
@@ -68,6 +69,7 @@ class PatchRecord:
     lat: float = np.nan
     grid: tuple[int, float, float] | None = None
     label: int | None = None
+    labels: NDArray | None = None
     split: str | None = None
     cloud_cover: NDArray | None = None
     item_id: Sequence[str] | None = None

@@ -1,0 +1,294 @@
+"""BigEarthNet: several of 19 kinds of land cover a patch (Sumbul et al. 2019, arXiv:1902.06148)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from torch import nn
+
+from seco_lab.downstream.features import extract
+from seco_lab.downstream.floors import RandomConvolutions, statistics_of, untrained_like
+from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.multilabel import (
+    OFFICIAL_BATCH,
+    MultilabelOutcome,
+    check_multilabel,
+    label_subset,
+    multilabel_names,
+    multilabel_probe,
+    multilabel_scores,
+    multilabels_of,
+    per_class_precision,
+)
+from seco_lab.downstream.result import Protocol, Result, Score
+from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
+from seco_lab.embeddings import cube_hash, module_hash
+from seco_lab.input_spec import InputSpec
+from seco_lab.nn.encoders import encoder_named
+from seco_lab.sensors import SENTINEL2_L2A
+from seco_lab.sources import read_cube
+
+PROBE_PX = 128
+# Mean and standard deviation of each band's counts, as the authors of BigEarthNet give them.
+BAND_STATISTICS = {
+    "B01": (340.76769064, 554.81258967),
+    "B02": (429.9430203, 572.41639287),
+    "B03": (614.21682446, 582.87945694),
+    "B04": (590.23569706, 675.88746967),
+    "B05": (950.68368468, 729.89827633),
+    "B06": (1792.46290469, 1096.01480586),
+    "B07": (2075.46795189, 1273.45393088),
+    "B08": (2218.94553375, 1365.45589904),
+    "B8A": (2266.46036911, 1356.13789355),
+    "B09": (2246.0605464, 1302.3292881),
+    "B11": (1594.42694882, 1079.19066363),
+    "B12": (1009.32729131, 818.86747235),
+}
+
+
+def official_spec(bands: str | Sequence[str] = "rgb") -> InputSpec:
+    """The input of the official SeCo protocol: mean - 2 std becomes 0, mean + 2 std becomes 1, 128 px.
+
+    Differs from it: no rounding to 8 bits, and patches of 120 px are enlarged bilinear, not bicubic.
+
+    Raises:
+        LookupError: A band that Sentinel-2 L2A does not have.
+    """
+    names = SENTINEL2_L2A.subset(bands)
+    low, high = (tuple(BAND_STATISTICS[n][0] + s * BAND_STATISTICS[n][1] for n in names) for s in (-2, 2))
+    plain = (0.0,) * len(names), (1.0,) * len(names)
+    return InputSpec(SENTINEL2_L2A.name, names, "dn", low, high, *plain, 10.0, PROBE_PX)
+
+
+def load_bigearthnet(
+    root: str | Path,
+    *,
+    bands: str | None = None,
+    limit: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """BigEarthNet as a cube of one season with ``labels(patch, class)`` of the 19 classes.
+
+    Args:
+        root: Folder of v1 or v2, or a Zarr cube with labels (for more patches than fit into memory:
+            ``seco_lab.sources.import_cube``).
+        bands: "rgb", "all" or names; all if left out.
+        limit: Only so many patches, spread over the list.
+        progress: Show a bar where reading takes long.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        LookupError: No known layout or band.
+        ValueError: No readable patch, or a cube without labels.
+    """
+    cube = read_cube(root, bands=bands, limit=limit, progress=progress)
+    multilabels_of(cube)
+    return cube
+
+
+def random_weights(
+    encoder: str = "resnet18", *, bands: str | Sequence[str] = "rgb", seed: int = 0
+) -> tuple[nn.Module, InputSpec]:
+    """An untrained encoder with the official input contract, for ``--weights random``."""
+    spec = official_spec(bands)
+    return encoder_named(encoder, len(spec.bands), seed=seed).eval(), spec
+
+
+def evaluate_bigearthnet(
+    encoder: nn.Module,
+    spec: InputSpec,
+    train_cube: xr.Dataset,
+    test_cube: xr.Dataset | None = None,
+    *,
+    share: float = 1.0,
+    name: str = "encoder",
+    size_px: int | None = None,
+    baselines: bool = True,
+    strengths: tuple[float, ...] = STRENGTHS,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "float32",
+    batch_size: int = 256,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Result:
+    """Linear probe of several labels on frozen features, beside what has learnt nothing.
+
+    Encoder in eval mode, features once, strength chosen on a fifth of the training patches, every test patch
+    counted. Any cube with ``labels`` will do.
+
+    Args:
+        encoder: Maps (B, C, H, W) to (B, D).
+        spec: Its input contract; ``official_spec()`` for SeCo's own.
+        train_cube: Cube with labels; its first season is used.
+        test_cube: Test patches; without them the split of ``train_cube`` or a held-out fifth.
+        share: Part of the training patches whose labels are used: 0.01, 0.1 and 1 in the papers.
+        name: Whose result it is.
+        size_px: Resize patches to this side; by default the contract's own.
+        baselines: Whether to compute what the score must be held against.
+        strengths: Penalties of the logistic regression to choose from.
+        seed: Seed of all draws.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: Of the feature extraction: "float32", "bf16" or "auto".
+        batch_size: Patches in one forward pass.
+        cache: Folder that keeps features.
+        progress: Whether to show bars.
+
+    Returns:
+        Scores "micro_ap" (the main one), "macro_ap" and "batch_ap", see ``multilabel_scores``. Baselines, by
+        micro average precision: "floor" (colour statistics), "untrained" (same architecture and contract),
+        "random_features", "prior" (how common each class is, for every patch alike); their macro values stand
+        in ``protocol.settings``. Per class: average precision.
+
+    Raises:
+        ValueError: Lists that cannot be learnt from, NaN in features, or no conversion of units is known.
+        LookupError: A band is missing, or both cubes name their classes differently.
+    """
+    spec = spec if size_px is None else replace(spec, size_px=size_px)
+    cubes, names = _cubes(train_cube, test_cube, seed), multilabel_names(train_cube)
+    rows = label_subset(cubes.train.sizes["patch"], share, seed=seed)
+    train = cubes.train if share == 1 else cubes.train.isel(patch=rows)
+    task = _Task(SplitCubes(train, cubes.test, cubes.how), names, strengths, seed, device)
+    check_multilabel(task.labels, task.truth, names)
+    options = {
+        "batch_size": batch_size, "device": device, "precision": precision, "cache": cache,
+        "progress": progress,
+    }  # fmt: skip
+    found = task.probe(*task.features(encoder, spec, options))
+    others = task.baselines(encoder, spec, options) if baselines else {}
+    macro = {who: both["macro_ap"].value for who, both in others.items()}
+    settings = _settings(found, share, precision, spec) | {"baseline_macro_ap": macro}
+    return Result(
+        name,
+        "micro average precision",
+        multilabel_scores(found.scores, task.truth, seed=seed),
+        {who: both["micro_ap"] for who, both in others.items()},
+        per_class_precision(found.scores, task.truth, names),
+        task.protocol(encoder, spec, settings),
+    )
+
+
+def _cubes(cube: xr.Dataset, test: xr.Dataset | None, seed: int) -> SplitCubes:
+    """Training and test patches: a cube of its own, else the cube's split, else a fifth held out."""
+    if test is not None and multilabel_names(test) != multilabel_names(cube):
+        raise LookupError(
+            f"the classes of both cubes differ: {', '.join(multilabel_names(cube))} for training, "
+            f"{', '.join(multilabel_names(test))} for the test"
+        )
+    if test is not None or ("split" in cube.variables and len(set(cube["split"].values.astype(str))) > 1):
+        return split_cubes(cube, test, seed=seed)
+    count = cube.sizes["patch"]
+    held = np.zeros(count, bool)
+    held[np.random.default_rng(seed).permutation(count)[: round(HOLDOUT_SHARE * count)]] = True
+    parts = [cube.isel(patch=np.flatnonzero(mask)) for mask in (~held, held)]
+    return SplitCubes(*parts, f"no test list: {HOLDOUT_SHARE:.0%} of the patches held out, seed {seed}")
+
+
+def _settings(found: MultilabelOutcome, share: float, precision: str, spec: InputSpec) -> dict[str, Any]:
+    return {
+        "linear": {
+            "method": "logistic regression a class, standardised features, L-BFGS",
+            "strength": found.strength,
+            "validation_share": VALIDATION_SHARE,
+            "validation": {str(key): value for key, value in found.validation.items()},
+            "converged": found.converged,
+        },
+        "share": share,
+        "batch_ap": f"mean over whole batches of {OFFICIAL_BATCH}, as the official code reports",
+        "precision": precision,
+        "size_px": spec.size_px,
+    }
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Both lists with their labels, and the steps of an evaluation on them."""
+
+    cubes: SplitCubes
+    names: tuple[str, ...]
+    strengths: tuple[float, ...]
+    seed: int
+    device: str
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        return multilabels_of(self.cubes.train)
+
+    @property
+    def truth(self) -> NDArray[np.uint8]:
+        return multilabels_of(self.cubes.test)
+
+    def features(
+        self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]
+    ) -> tuple[NDArray, NDArray]:
+        train, test = (
+            extract(encoder, cube, spec, **options) for cube in (self.cubes.train, self.cubes.test)
+        )
+        return train, test
+
+    def probe(self, train: NDArray, test: NDArray) -> MultilabelOutcome:
+        options = {"strengths": self.strengths, "seed": self.seed, "device": self.device}
+        return multilabel_probe(train, self.labels, test, **options)
+
+    def baselines(
+        self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]
+    ) -> dict[str, dict[str, Score]]:
+        """Scores of what has learnt nothing from images."""
+        native = replace(spec, size_px=int(self.cubes.train.sizes["x"]))
+        convolutions = RandomConvolutions(len(spec.bands), seed=self.seed)
+        statistics = tuple(statistics_of(cube, spec) for cube in (self.cubes.train, self.cubes.test))
+        parts = {
+            "floor": statistics,
+            "untrained": self.features(untrained_like(encoder, seed=self.seed), spec, options),
+            "random_features": self.features(convolutions, native, options),
+        }
+        found = {who: self.probe(*features).scores for who, features in parts.items()}
+        found["prior"] = np.broadcast_to(self.labels.mean(0), self.truth.shape)
+        return {who: multilabel_scores(scores, self.truth, seed=self.seed) for who, scores in found.items()}
+
+    def protocol(self, encoder: nn.Module, spec: InputSpec, settings: dict[str, Any]) -> Protocol:
+        train = len(self.labels)
+        return Protocol(
+            task="bigearthnet",
+            kind="sound",
+            split=self.cubes.how,
+            train_hash=cube_hash(self.cubes.train),
+            test_hash=cube_hash(self.cubes.test),
+            sizes={
+                "train": train,
+                "validation": round(VALIDATION_SHARE * train) if settings["linear"]["validation"] else 0,
+                "test": len(self.truth),
+            },
+            classes=self.names,
+            seed=self.seed,
+            settings=settings,
+            encoder={
+                "name": str(getattr(encoder, "name", type(encoder).__name__)),
+                "hash": module_hash(encoder),
+            },
+            input_spec=spec.to_dict(),
+            notes=tuple(self._notes(spec)),
+        )
+
+    def _notes(self, spec: InputSpec) -> list[str]:
+        """What a reader of the number should know."""
+        notes, size = [], int(self.cubes.train.sizes["x"])
+        if size != spec.size_px:
+            notes.append(f"patches of {size} px were resized to {spec.size_px} px, bilinear")
+        refused = max(len(c.attrs.get("refused", ())) for c in (self.cubes.train, self.cubes.test))
+        if refused:
+            notes.append(f"{refused} patches could not be read and were left out")
+        for part, what in ((self.labels, "training"), (self.truth, "test")):
+            absent = [n for n, shown in zip(self.names, part.sum(0), strict=True) if not shown]
+            if absent:
+                notes.append(f"no {what} patch shows {', '.join(absent)}")
+            bare = int((part.sum(1) == 0).sum())
+            if bare:
+                notes.append(f"{bare} {what} patches show none of the {len(self.names)} classes")
+        return notes

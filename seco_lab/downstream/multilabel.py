@@ -1,0 +1,240 @@
+"""Several labels an image: what is scored, a linear probe on frozen features, subsets of the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seco_lab.downstream.labels import check_finite
+from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE, standardised
+from seco_lab.downstream.metrics import bootstrap_interval
+from seco_lab.downstream.ranking import average_precision, resampled_average_precision
+from seco_lab.downstream.result import Score
+from seco_lab.nn.devices import choose_device
+
+OFFICIAL_BATCH = 256
+_EVALUATIONS = 150
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class MultilabelOutcome:
+    """What a probe chose and answered.
+
+    Attributes:
+        scores: Shape (M, C), logits of the test rows.
+        strength: The strength chosen.
+        validation: Micro average precision on the validation part by strength; empty where rows were too few.
+        converged: Whether the last fit reached its optimum within its budget of evaluations.
+    """
+
+    scores: NDArray[np.float32]
+    strength: float
+    validation: dict[float, float]
+    converged: bool
+
+
+def multilabels_of(cube: xr.Dataset) -> NDArray[np.uint8]:
+    """Labels of each patch, shape (P, C), 0 and 1.
+
+    Raises:
+        ValueError: The cube has none, or other values.
+    """
+    if "labels" not in cube.variables:
+        raise ValueError("the cube has no 'labels' (patch, class); a cube of one label a patch has 'label'")
+    labels = np.asarray(cube["labels"].values)
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"labels must be 0 or 1 for each class, got {np.unique(labels)[:5].tolist()}")
+    return labels.astype(np.uint8)
+
+
+def multilabel_names(cube: xr.Dataset) -> tuple[str, ...]:
+    """Names of the classes; their numbers where there are no names.
+
+    Raises:
+        ValueError: The cube has no labels, or other values than 0 and 1.
+    """
+    count = multilabels_of(cube).shape[1]
+    names = cube["class"].values if "class" in cube.coords else cube.attrs.get("class_names", range(count))
+    return tuple(str(name) for name in names)
+
+
+def check_multilabel(labels: NDArray, truth: NDArray, class_names: Sequence[str]) -> None:
+    """Refuse training and test lists that cannot give a score.
+
+    Raises:
+        ValueError: An empty list; no class that some training patches show and others do not; average
+            precision undefined for every class of the test list.
+    """
+    if not len(labels) or not len(truth):
+        raise ValueError("a probe needs training and test patches, and one of the lists is empty")
+    for part, what, why in (
+        (labels, "training", "there is nothing to tell apart"),
+        (truth, "test", "average precision is undefined"),
+    ):
+        shown = part.sum(0)
+        if not ((shown > 0) & (shown < len(part))).any():
+            everywhere = ", ".join(n for n, s in zip(class_names, shown, strict=True) if s) or "none"
+            raise ValueError(
+                f"all {len(part)} {what} patches have the same labels ({everywhere}), so {why}; "
+                "take more patches"
+            )
+
+
+def label_subset(count: int, share: float, *, seed: int = 0) -> NDArray[np.int64]:
+    """Rows of a share of the training list, drawn without replacement, in their own order.
+
+    Smaller shares of the same seed lie within larger ones. The official code draws with replacement, so that
+    its 10 % hold 9.5 % of the patches.
+
+    Raises:
+        ValueError: A share that is not in (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share of the labels must lie above 0 and not above 1, got {share}")
+    return np.sort(np.random.default_rng(seed).permutation(count)[: max(1, round(share * count))])
+
+
+def fit_multilabel(
+    x: Tensor, y: Tensor, strength: float, *, start: Tensor | None = None
+) -> tuple[Tensor, bool]:
+    """Weights of one logistic regression a class, all at once, by L-BFGS on the whole set.
+
+    Args:
+        x: Shape (N, D), standardised.
+        y: Shape (N, C), 0 and 1.
+        strength: Weight of ``||W||^2 / 2`` beside the mean over rows and classes of the cross-entropy
+            (torch's MultiLabelSoftMarginLoss); the bias is free.
+        start: Weights to start from, shape (C, D + 1).
+
+    Returns:
+        Weights (C, D + 1), the bias in the last column, and whether they converged.
+    """
+    columns, target = x.T.contiguous(), y.T.to(x.dtype).contiguous()
+    weights = torch.zeros(len(target), x.shape[1] + 1, device=x.device) if start is None else start.clone()
+    weights.requires_grad_(True)
+    optimiser = torch.optim.LBFGS(
+        [weights],
+        max_iter=_EVALUATIONS,
+        max_eval=_EVALUATIONS,
+        tolerance_grad=1e-5,
+        tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        scores = weights[:, :-1] @ columns + weights[:, -1:]
+        penalty = 0.5 * strength * weights[:, :-1].square().sum()
+        value = F.binary_cross_entropy_with_logits(scores, target) + penalty
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return weights.detach(), optimiser.state[weights]["func_evals"] < _EVALUATIONS
+
+
+def multilabel_probe(
+    features: NDArray,
+    labels: NDArray,
+    test_features: NDArray,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    seed: int = 0,
+    device: str = "auto",
+) -> MultilabelOutcome:
+    """Choose the strength on a fifth of the training rows, fit again on all of them, answer the test rows.
+
+    Args:
+        features: Shape (N, D).
+        labels: Shape (N, C), 0 and 1.
+        test_features: Shape (M, D).
+        strengths: Penalties to try.
+        seed: Seed of the validation part.
+        device: Where to fit; by default on a GPU if there is one.
+
+    Raises:
+        ValueError: NaN in the features, or no strength.
+    """
+    if not strengths or min(strengths) < 0:
+        raise ValueError(f"strengths must be one or more numbers of 0 or above, got {tuple(strengths)}")
+    check_finite(features, "training")
+    check_finite(test_features, "test")
+    where = choose_device(device)
+    strength, validation = _strength(features, labels, strengths, seed, where)
+    x, test = (part.to(where) for part in standardised(features, test_features))
+    weights, converged = fit_multilabel(x, torch.as_tensor(labels).to(where), strength)
+    scores = F.linear(test, weights[:, :-1], weights[:, -1]).cpu().numpy()
+    return MultilabelOutcome(scores, strength, validation, converged)
+
+
+def _strength(
+    features: NDArray, labels: NDArray, strengths: Sequence[float], seed: int, device: torch.device
+) -> tuple[float, dict[float, float]]:
+    """The strength of the best micro average precision on held-out rows; of equals the strongest."""
+    held = np.zeros(len(labels), bool)
+    if len(labels) >= _FEWEST:
+        rows = np.random.default_rng(seed).permutation(len(labels))
+        held[rows[: round(VALIDATION_SHARE * len(labels))]] = True
+    if not labels[held].any():
+        return sorted(strengths)[len(strengths) // 2], {}
+    x, val = (part.to(device) for part in standardised(features[~held], features[held]))
+    y, found, weights = torch.as_tensor(labels[~held]).to(device), {}, None
+    for strength in sorted(strengths, reverse=True):
+        weights, _ = fit_multilabel(x, y, strength, start=weights)
+        scores = F.linear(val, weights[:, :-1], weights[:, -1]).cpu().numpy()
+        found[strength] = float(average_precision(scores, labels[held]) or 0.0)
+    return max(found, key=lambda value: (found[value], value)), found
+
+
+def per_class_precision(
+    scores: NDArray, truth: NDArray, class_names: Sequence[str]
+) -> dict[str, float | None]:
+    """Average precision of each class; None where no test patch, or every one, shows it: it is undefined."""
+    defined = (truth.sum(0) > 0) & (truth.sum(0) < len(truth))
+    return {
+        name: average_precision(scores[:, k], truth[:, k]) if defined[k] else None
+        for k, name in enumerate(class_names)
+    }
+
+
+def multilabel_scores(scores: NDArray, truth: NDArray, *, seed: int = 0) -> dict[str, Score]:
+    """Whole-set micro and macro average precision, and the mean over batches that the official code reports.
+
+    Args:
+        scores: Shape (N, C).
+        truth: Shape (N, C), 0 and 1.
+        seed: Seed of the resampling.
+
+    Returns:
+        "micro_ap": all answers in one list; "macro_ap": mean over the classes for which it is defined;
+        "batch_ap": micro average precision of each batch of 256, averaged, without the last incomplete one.
+    """
+    names = [str(number) for number in range(truth.shape[1])]
+    per_class = [v for v in per_class_precision(scores, truth, names).values() if v is not None]
+    micro, macro = resampled_average_precision(scores, truth, seed=seed)
+    batches = batch_precisions(scores, truth)
+    return {
+        "micro_ap": _score(float(average_precision(scores, truth)), micro),
+        "macro_ap": _score(float(np.mean(per_class)), macro),
+        "batch_ap": Score(float(np.mean(batches)), *bootstrap_interval(batches, seed=seed)),
+    }
+
+
+def _score(value: float, drawn: NDArray) -> Score:
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Score(value, float(min(low, value)), float(max(high, value)))
+
+
+def batch_precisions(scores: NDArray, truth: NDArray, batch_size: int = OFFICIAL_BATCH) -> list[float]:
+    """Micro average precision of each whole batch; fewer rows than a batch count as one."""
+    starts = range(0, len(scores) - batch_size + 1, batch_size) if len(scores) >= batch_size else [0]
+    found = [average_precision(scores[s : s + batch_size], truth[s : s + batch_size]) for s in starts]
+    return [value for value in found if value is not None]

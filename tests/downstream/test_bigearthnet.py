@@ -1,0 +1,219 @@
+"""BigEarthNet from end to end on generated patches, and what a multi-label score must refuse."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from big_patches import draw_labels, write_v1, write_v2
+from labelled import plain_cube
+
+from seco_lab.cli import main
+from seco_lab.downstream.bigearthnet import (
+    evaluate_bigearthnet,
+    load_bigearthnet,
+    official_spec,
+    random_weights,
+)
+from seco_lab.downstream.multilabel import (
+    batch_precisions,
+    fit_multilabel,
+    label_subset,
+    multilabel_probe,
+    multilabel_scores,
+    per_class_precision,
+)
+from seco_lab.downstream.ranking import average_precision
+from seco_lab.downstream.result import Result
+from seco_lab.nn.encoders import resnet18
+
+CLASSES = ("town", "field", "sea")
+
+
+def labelled_cube(labels, seed=0, **extras):
+    """A band a class: bright where the patch shows it."""
+    labels = np.asarray(labels, np.uint8)
+    chance = np.random.default_rng(seed)
+    level = 400 + 1800 * labels + chance.normal(0, 300, labels.shape)
+    pixels = level[:, None, :, None, None] + chance.normal(0, 200, (len(labels), 1, 3, 16, 16))
+    counts = pixels.clip(1, 4000).astype(np.uint16)
+    return plain_cube(counts, labels=labels, class_names=CLASSES, **extras)
+
+
+def draw(count, seed=0, share=0.4):
+    return (np.random.default_rng(seed).random((count, 3)) < share).astype(np.uint8)
+
+
+def tiny():
+    return resnet18(3, width=4)
+
+
+SPEC = official_spec()
+
+
+def test_official_scaling():
+    spec = official_spec("B02,B12")
+    assert spec.low == pytest.approx((429.9430203 - 2 * 572.41639287, 1009.32729131 - 2 * 818.86747235))
+    assert (spec.mean, spec.std, spec.size_px) == ((0, 0), (1, 1), 128)
+    assert len(official_spec("all").bands) == 12
+
+
+def test_share_of_the_labels_has_no_one_twice():
+    rows = label_subset(1000, 0.1, seed=4)
+    assert len(rows) == len(set(rows.tolist())) == 100
+    assert set(label_subset(1000, 0.01, seed=4)) <= set(rows)
+    assert label_subset(5, 0.01).size == 1
+    np.testing.assert_array_equal(label_subset(7, 1), np.arange(7))
+    with pytest.raises(ValueError, match="above 0 and not above 1, got 10"):
+        label_subset(5, 10)
+
+
+def test_fit_is_where_the_gradient_vanishes():
+    chance = torch.Generator().manual_seed(0)
+    x, y = torch.randn(80, 4, generator=chance), (torch.rand(80, 3, generator=chance) < 0.3).float()
+    weights, converged = fit_multilabel(x, y, 1e-2)
+    assert converged
+    weights.requires_grad_(True)
+    loss = torch.nn.MultiLabelSoftMarginLoss()(x @ weights[:, :-1].T + weights[:, -1], y)
+    (loss + 0.005 * weights[:, :-1].square().sum()).backward()
+    assert weights.grad.abs().max() < 1e-4
+
+
+def test_probe_finds_what_is_there():
+    truth, chance = draw(200), np.random.default_rng(1)
+    features = truth @ chance.normal(size=(3, 6)) + chance.normal(0, 0.2, (200, 6))
+    found = multilabel_probe(features[:150], truth[:150], features[150:], device="cpu")
+    assert average_precision(found.scores, truth[150:]) > 0.95
+    assert found.strength in found.validation
+    few = multilabel_probe(features[:5], truth[:5], features[150:], device="cpu")
+    assert few.validation == {}
+
+
+def test_scores_by_hand():
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.7]])
+    truth = np.array([[1, 0], [0, 1], [1, 0]])
+    found = multilabel_scores(scores, truth)
+    # Micro: 0.9 yes, 0.8 yes, 0.7 no, 0.4 yes; macro: both classes are ranked without a fault.
+    assert found["micro_ap"].value == pytest.approx((1 + 1 + 3 / 4) / 3)
+    assert found["macro_ap"].value == pytest.approx(1.0)
+    assert found["batch_ap"].value == pytest.approx(found["micro_ap"].value)
+    for score in found.values():
+        assert score.low <= score.value <= score.high
+
+
+def test_batches_of_the_official_code():
+    chance = np.random.default_rng(0)
+    scores, truth = chance.random((10, 3)), draw(10)
+    parts = batch_precisions(scores, truth, 4)
+    assert parts == [average_precision(scores[s : s + 4], truth[s : s + 4]) for s in (0, 4)]
+    assert len(batch_precisions(scores, truth, 99)) == 1
+
+
+def test_class_that_all_or_none_show_is_undefined():
+    truth = np.array([[1, 0, 1], [1, 0, 0], [1, 0, 0]])
+    found = per_class_precision(np.random.default_rng(0).random((3, 3)), truth, CLASSES)
+    assert (found["town"], found["field"]) == (None, None)
+    assert 0 < found["sea"] <= 1
+
+
+def test_all_numbers_and_a_protocol():
+    train, test = labelled_cube(draw(120)), labelled_cube(draw(60, seed=1), seed=1)
+    found = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, name="tiny", device="cpu")
+    values = json.loads(json.dumps(found.to_dict()))
+    for key in ("micro_ap", "macro_ap", "batch_ap", "floor", "untrained", "random_features", "prior"):
+        assert 0 <= values[f"{key}_ci"][0] <= values[key] <= values[f"{key}_ci"][1] <= 1
+    assert values["micro_ap"] > 0.8 > values["prior"]
+    assert values["floor"] > 0.95
+    assert values["protocol"]["sizes"] == {"train": 120, "validation": 24, "test": 60}
+    assert set(values["protocol"]["settings"]["baseline_macro_ap"]) == set(found.baselines)
+    assert set(values["per_class"]) == set(CLASSES)
+    assert Result.from_dict(values).score == found.score
+    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, name="tiny", device="cpu")
+    assert found == again
+
+
+def test_few_labels_say_what_they_lack():
+    labels = draw(200)
+    labels[:, 2] = 0
+    labels[:2, 2] = 1
+    seed = next(s for s in range(50) if not labels[label_subset(200, 0.1, seed=s), 2].any())
+    train, test = labelled_cube(labels), labelled_cube(draw(50, seed=3))
+    options = {"size_px": 32, "seed": seed, "baselines": False, "device": "cpu"}
+    found = evaluate_bigearthnet(tiny(), SPEC, train, test, share=0.1, **options)
+    assert found.protocol.sizes["train"] == 20
+    assert "no training patch shows sea" in found.protocol.notes
+    assert found.per_class["sea"] is not None
+
+
+def test_without_a_list_a_fifth_is_held_out_and_splits_are_used():
+    cube = labelled_cube(draw(50))
+    found = evaluate_bigearthnet(tiny(), SPEC, cube, size_px=32, baselines=False, device="cpu")
+    assert found.protocol.sizes["test"] == 10
+    split = np.array(["train"] * 30 + ["val"] * 20, object)
+    found = evaluate_bigearthnet(
+        tiny(), SPEC, cube.assign_coords(split=("patch", split)), size_px=32, baselines=False, device="cpu"
+    )
+    assert (found.protocol.sizes["train"], found.protocol.sizes["test"]) == (30, 20)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "match"),
+    [
+        (np.ones((20, 3)), draw(9), "all 20 training patches have the same labels .town, field, sea."),
+        (np.zeros((20, 3)), draw(9), r"all 20 training patches have the same labels \(none\)"),
+        (draw(20), np.tile([1, 0, 0], (9, 1)), "same labels .town., so average precision is undefined"),
+        (draw(20)[:0], draw(9), "one of the lists is empty"),
+    ],
+)
+def test_lists_that_cannot_be_scored(train, test, match):
+    cubes = [labelled_cube(draw(max(1, len(part)))) for part in (train, test)]
+    for cube, part in zip(cubes, (train, test), strict=True):
+        cube["labels"][: len(part)] = part
+    cubes[0] = cubes[0].isel(patch=slice(len(train)))
+    with pytest.raises(ValueError, match=match):
+        evaluate_bigearthnet(tiny(), SPEC, *cubes, size_px=32, device="cpu")
+
+
+def test_other_bad_input_is_named():
+    cube = labelled_cube(draw(30))
+    with pytest.raises(ValueError, match="the cube has no 'labels'"):
+        evaluate_bigearthnet(tiny(), SPEC, cube.drop_vars("labels"))
+    other = labelled_cube(draw(9)).assign_coords({"class": ["a", "b", "c"]})
+    with pytest.raises(LookupError, match="the classes of both cubes differ"):
+        evaluate_bigearthnet(tiny(), SPEC, cube, other)
+    cube["reflectance"][4] = 0
+    with pytest.raises(ValueError, match="1 of 30 training features hold NaN"):
+        evaluate_bigearthnet(tiny(), SPEC, cube, labelled_cube(draw(9)), size_px=32, device="cpu")
+    cube["labels"][0, 0] = 7
+    with pytest.raises(ValueError, match="labels must be 0 or 1"):
+        evaluate_bigearthnet(tiny(), SPEC, cube)
+
+
+@pytest.mark.slow
+def test_folders_from_the_command_line(tmp_path, capsys):
+    write_v2(tmp_path / "v2", draw_labels(24), ["train"] * 16 + ["test"] * 8)
+    common = ["probe", "bigearthnet", "--weights", "random", "--size-px", "32", "--device", "cpu", "--json"]
+    assert main([*common, "--data", str(tmp_path / "v2"), "--out", str(tmp_path / "r.json")]) == 0
+    values = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert values["protocol"]["sizes"]["test"] == 8
+    assert values == json.loads((tmp_path / "r.json").read_text())
+    write_v1(tmp_path / "v1", draw_labels(20, seed=1))
+    assert main([*common, "--data", str(tmp_path / "v1"), "--share", "0.5"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"]["sizes"]["train"] == 8
+    assert main([*common, "--data", str(tmp_path / "v1"), "--share", "50"]) == 2
+    assert "share of the labels must lie above 0" in capsys.readouterr().err
+
+
+@pytest.mark.real_data
+def test_real_patches(real_data):
+    cube = load_bigearthnet(real_data / "bigearthnet_samples", bands="rgb", progress=False)
+    encoder, spec = random_weights("resnet18-narrow")
+    found = evaluate_bigearthnet(
+        encoder, spec, cube.isel(patch=slice(0, 4)), cube.isel(patch=slice(4, 6)), size_px=32, device="cpu"
+    )
+    assert found.protocol.sizes == {"train": 4, "validation": 0, "test": 2}
+    assert found.per_class["Marine waters"] is None
+    # The official limits fit real patches: most pixels lie between them.
+    low, high = (np.array(v)[:, None, None] for v in (spec.low, spec.high))
+    values = cube["reflectance"].values[:, 0]
+    assert ((values > low) & (values < high)).mean() > 0.95
