@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seco_lab.embeddings.area import embed_area
+from seco_lab.embeddings.area_files import open_area_embeddings, save_area_embeddings
 from seco_lab.embeddings.encode import Embedder, embed
 from seco_lab.embeddings.identity import cube_hash, module_hash
 from seco_lab.embeddings.prepare import EmbeddingInputWarning, Preparation, missing_images
@@ -22,8 +23,10 @@ __all__ = [
     "embedding_spec",
     "missing_images",
     "module_hash",
+    "open_area_embeddings",
     "open_embeddings",
     "project",
     "recalibrated",
+    "save_area_embeddings",
     "save_embeddings",
 ]

@@ -94,7 +94,7 @@ def area_picture(embeddings: xr.Dataset, colours: PcaColours | None = None) -> x
         colours: Colours to use, such as those of another area; fitted to this one by default.
 
     Returns:
-        ``rgb`` (season, channel, y, x) uint8, 0 where there is no embedding, with the coordinates of the area.
+        ``rgb`` (season, channel, y, x) uint8, 0 where there is no embedding, with the area's coordinates.
 
     Raises:
         ValueError: No cell has an embedding.

@@ -47,7 +47,7 @@ class Overlay:
         return cls(bounds, np.where(inside, row * width + column, -1), width)
 
     def picture(self, rgb: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """Colours of the cells (H, W, 3) as a picture (h, w, 4); see-through where nothing is known (H, W)."""
+        """Colours of cells (H, W, 3) as a picture (h, w, 4); see-through where ``known`` (H, W) is false."""
         flat = np.concatenate([rgb.reshape(-1, 3), 255 * known.reshape(-1, 1).astype(np.uint8)], 1)
         return np.vstack([flat, np.zeros((1, 4), np.uint8)])[self.cells]
 
@@ -61,7 +61,7 @@ def cell_of(grid: Grid, lon: NDArray, lat: NDArray) -> tuple[NDArray[np.int64], 
         lat: Degrees.
     """
     x, y = _transformer(4326, grid.crs).transform(np.asarray(lon), np.asarray(lat))
-    if _is_geographic(grid.crs):  # a map that wraps around may report 190 degrees for -170
+    if is_geographic(grid.crs):  # a map that wraps around may report 190 degrees for -170
         middle = grid.x0
         x = middle + (x - middle + 180) % 360 - 180
     finite = np.isfinite(x) & np.isfinite(y)
@@ -95,7 +95,8 @@ def _transformer(source: str | int, target: str | int) -> object:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
-def _is_geographic(crs: str) -> bool:
+def is_geographic(crs: str) -> bool:
+    """Whether a CRS counts in degrees."""
     from pyproj import CRS
 
     return CRS.from_wkt(crs).is_geographic
