@@ -190,7 +190,7 @@ def _add_area(commands: Any) -> None:
         "area",
         "commands.area:area",
         "turn a whole scene into a raster of vectors that QGIS opens",
-        "seco-lab area scene.tif --weights runs/seco --window-px 64 --stride-px 32 --out area.tif --rgb rgb.tif",
+        "seco-lab area scene.tif --weights runs/seco --stride-px 16 --out area.tif --rgb rgb.tif",
     )
     area.add_argument("scene", metavar="SCENE", help="a multi-band GeoTIFF of any size, or a Zarr cube")
     area.add_argument("--weights", required=True, metavar="RUN_OR_FILE")

@@ -87,9 +87,12 @@ def _wkt(crs: Any) -> str:
         )
     text = crs.to_wkt() if hasattr(crs, "to_wkt") else crs
     try:
-        return CRS.from_user_input(text).to_wkt()
+        known = CRS.from_user_input(text)
     except CRSError as error:
         raise ValueError(f"wanted a known coordinate system, got {str(text)[:60]!r}") from error
+    # Files write the same system in several ways: one that has a code is written as the code says.
+    code = known.to_epsg(min_confidence=90)
+    return CRS.from_epsg(code).to_wkt() if code else known.to_wkt()
 
 
 def grid_of(data: xr.Dataset | xr.DataArray) -> Grid:
