@@ -16,9 +16,10 @@ from seco_lab.sources.base import BadFileError
 from seco_lab.sources.geotiff_index import has_offset, without_offset
 from seco_lab.sources.geotiff_series import bands_of, sensor_of
 from seco_lab.sources.rasters import as_counts, date_in
-from seco_lab.store.cog import lazy_raster
+from seco_lab.store.cog import lazy_raster, read_window
 
-_LOOK_PX = 512  # side of the small picture by which the offset is judged
+# The offset is judged by so many pieces along each side: all of a Sentinel-2 tile would take minutes.
+_PIECES, _PIECE_PX = 6, 64
 
 
 def open_area(
@@ -39,8 +40,8 @@ def open_area(
         file_bands: Names of the bands in the file's order, where it gives none or wrong ones.
         sensor: Name of the sensor, where the bands leave it open.
         unit: Key of ``seco_lab.input_spec.UNITS``; by default counts of the sensor. Files of floats need it.
-        offset: What is done about the +1000 of Sentinel-2's baseline 04.00: "auto" judges by the content of
-            the whole scene (``geotiff_index.has_offset``), "remove" takes it off, "keep" does not.
+        offset: What is done about the +1000 of Sentinel-2's baseline 04.00: "auto" judges by pieces all
+            over the scene (``geotiff_index.has_offset``), "remove" takes it off, "keep" does not.
         chunk_px: Side of a chunk.
 
     Raises:
@@ -54,7 +55,7 @@ def open_area(
         raise FileNotFoundError(f"wanted a raster file, found none at {path}")
     if offset not in ("auto", "remove", "keep"):
         raise ValueError(f"offset must be 'auto', 'remove' or 'keep', got {offset!r}")
-    meta, look = _looked_at(path)
+    meta = _described(path)
     names = bands_of(meta["descriptions"], file_bands)
     kind = sensor_named(sensor) if sensor else sensor_of(names)
     wanted = list(names if bands is None else bands)
@@ -62,15 +63,16 @@ def open_area(
     if missing:
         raise LookupError(f"wanted bands {', '.join(wanted)}; {path.name} has {', '.join(names)}")
     unit = unit or ("uint8" if kind is NAIP else "dn")
-    lowered = (
-        unit == "dn" and kind is not NAIP and (offset == "remove" or (offset == "auto" and has_offset(look)))
-    )
-    raw = lazy_raster(path, [names.index(name) for name in wanted], meta["dtype"], chunk_px=chunk_px)
+    positions = [names.index(name) for name in wanted]
+    raw = lazy_raster(path, positions, meta["dtype"], chunk_px=chunk_px)
+    counts = _counts(raw, meta, unit)
+    judged = offset == "auto" and unit == "dn" and kind is not NAIP
+    lowered = offset == "remove" or (judged and has_offset(_pieces(path, positions, meta)))
+    pixels = counts.map_blocks(without_offset, dtype=np.uint16) if lowered else counts
     date = date_in(path.name)
     return make_area(
-        _counts(raw, meta, unit, lowered), bands=wanted, sensor=kind, crs=meta["crs"], unit=unit,
-        transform=meta["transform"], time=[np.datetime64("NaT") if date is None else date],
-        attrs=_attrs(path, kind, lowered),
+        pixels, bands=wanted, sensor=kind, crs=meta["crs"], transform=meta["transform"], unit=unit,
+        time=[np.datetime64("NaT") if date is None else date], attrs=_attrs(path, kind, lowered),
     )  # fmt: skip
 
 
@@ -82,8 +84,8 @@ def _attrs(path: Path, sensor: Sensor, lowered: bool) -> dict[str, str]:
     }
 
 
-def _looked_at(path: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """What a file says of itself, and its pixels thinned out.
+def _described(path: Path) -> dict[str, Any]:
+    """What a file says of itself.
 
     Raises:
         ValueError: It cannot be read or does not say where it lies.
@@ -91,27 +93,37 @@ def _looked_at(path: Path) -> tuple[dict[str, Any], np.ndarray]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-    names = ("descriptions", "nodata", "crs", "transform", "count")
+    names = ("descriptions", "nodata", "crs", "transform", "shape")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as source:
                 meta = {name: getattr(source, name) for name in names} | {"dtype": source.dtypes[0]}
-                size = [min(_LOOK_PX, length) for length in source.shape]
-                look = source.read(out_shape=(source.count, *size))
+                # A file that was cut off opens, but its last pixel cannot be read.
+                source.read(window=((source.height - 1, source.height), (source.width - 1, source.width)))
     except (RasterioError, OSError) as error:
-        raise ValueError(
-            f"{path} cannot be read, it may be truncated ({error.__cause__ or error})"
-        ) from error
+        cause = error.__cause__ or error
+        raise ValueError(f"{path} cannot be read, it may be truncated ({cause})") from error
     if meta["crs"] is None:
         raise ValueError(
             f"wanted a scene with a coordinate system, got {path.name} without; set it, for example with "
             f"gdal_edit.py -a_srs EPSG:32631 {path.name}"
         )
-    return meta, look if meta["nodata"] is None else np.where(look == meta["nodata"], 0, look)
+    return meta
 
 
-def _counts(raw: Any, meta: dict[str, Any], unit: str, lowered: bool) -> Any:
+def _pieces(path: Path, positions: Sequence[int], meta: dict[str, Any]) -> np.ndarray:
+    """Counts of small pieces spread over a scene, (C, n)."""
+    height, width = meta["shape"]
+    size, found = min(_PIECE_PX, height, width), []
+    for top in np.linspace(0, height - size, _PIECES).astype(int).tolist():
+        for left in np.linspace(0, width - size, _PIECES).astype(int).tolist():
+            piece = read_window(str(path), positions, (top, left, size, size))
+            found.append(as_counts(piece, meta["nodata"]).reshape(len(positions), -1))
+    return np.concatenate(found, axis=1)
+
+
+def _counts(raw: Any, meta: dict[str, Any], unit: str) -> Any:
     """Chunks as an area stores them: unsigned integers or float32, 0 = no data."""
     if np.issubdtype(np.dtype(meta["dtype"]), np.floating):
         if unit != "reflectance":
@@ -124,8 +136,7 @@ def _counts(raw: Any, meta: dict[str, Any], unit: str, lowered: bool) -> Any:
     except BadFileError as bad:
         raise ValueError(f"the file {bad}") from bad
     kept = np.uint8 if meta["dtype"] == "uint8" else np.uint16
-    counts = raw.map_blocks(as_counts, meta["nodata"], dtype=kept)
-    return counts.map_blocks(without_offset, dtype=np.uint16) if lowered else counts
+    return raw.map_blocks(as_counts, meta["nodata"], dtype=kept)
 
 
 def _reflectance(pixels: np.ndarray, nodata: float | None) -> np.ndarray:

@@ -95,7 +95,8 @@ def _write_plain(
     count, height, width = bands.shape
     form = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": str(bands.dtype)}
     place = {"crs": grid.crs, "transform": rasterio.Affine(*grid.transform), "nodata": nodata}
-    how = {"tiled": True, "blockxsize": 256, "blockysize": 256, "interleave": "pixel", "bigtiff": "IF_SAFER"}
+    # Small tiles: each holds all bands, and one that is written in parts would be read again.
+    how = {"tiled": True, "blockxsize": 64, "blockysize": 64, "interleave": "pixel", "bigtiff": "IF_SAFER"}
     with rasterio.open(path, "w", **form, **place, **how) as target:
         filled = nodata is None
         for top, left, block in _blocks(bands):
@@ -150,22 +151,23 @@ def lazy_raster(path: str | Path, positions: Sequence[int], dtype: str, *, chunk
 
     with rasterio.open(path) as source:
         height, width = source.shape
-    read, indexes = dask.delayed(_read_window, pure=True), [position + 1 for position in positions]
+    read, wanted = dask.delayed(read_window, pure=True), list(positions)
     rows = []
     for top in range(0, height, chunk_px):
         row = []
         for left in range(0, width, chunk_px):
             size = (min(chunk_px, height - top), min(chunk_px, width - left))
-            part = read(str(path), indexes, (top, left, *size))
-            row.append(da.from_delayed(part, (len(indexes), *size), dtype))
+            part = read(str(path), wanted, (top, left, *size))
+            row.append(da.from_delayed(part, (len(wanted), *size), dtype))
         rows.append(row)
     return da.block(rows)
 
 
-def _read_window(path: str, indexes: list[int], window: tuple[int, int, int, int]) -> NDArray:
+def read_window(path: str, positions: Sequence[int], window: tuple[int, int, int, int]) -> NDArray:
+    """Pixels (C, height, width) of some bands, from 0, in a window (top, left, height, width) of a file."""
     import rasterio
     from rasterio.windows import Window
 
     top, left, height, width = window
     with rasterio.open(path) as source:
-        return source.read(indexes, window=Window(left, top, width, height))
+        return source.read([n + 1 for n in positions], window=Window(left, top, width, height))
