@@ -189,6 +189,36 @@ def _add_use(commands: Any) -> None:
     explore.add_argument("--out", required=True, metavar="HTML")
 
 
+def _add_area(commands: Any) -> None:
+    area = _command(
+        commands,
+        "area",
+        "commands.area:area",
+        "turn a whole scene into a raster of vectors that QGIS opens",
+        "seco-lab area scene.tif --weights runs/seco --stride-px 16 --out area.tif --rgb rgb.tif",
+    )
+    area.add_argument("scene", metavar="SCENE", help="a multi-band GeoTIFF of any size, or a Zarr cube")
+    area.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
+    _add_reading(area)
+    area.add_argument(
+        "--window-px", type=int, default=64, help="side of a window in pixels of the scene (64)"
+    )
+    area.add_argument("--stride-px", type=int, default=32, help="step between windows, side of a cell (32)")
+    area.add_argument("--file-bands", metavar="NAMES", help="bands in the file's order, where it names none")
+    area.add_argument(
+        "--offset", default="auto", help="the +1000 of baseline 04.00: auto (by content), remove or keep"
+    )
+    area.add_argument("--patch", metavar="NAME", help="which patch of a cube")
+    area.add_argument("--season", type=int, metavar="N", help="which season of a cube, from 0")
+    area.add_argument(
+        "--dtype", choices=["float32", "float16"], default="float32", help="float16 halves the file (float32)"
+    )
+    area.add_argument("--batch", type=int, default=256)
+    area.add_argument("--device", default="auto")
+    area.add_argument("--out", required=True, metavar="TIF")
+    area.add_argument("--rgb", metavar="TIF", help="also write a picture of the vectors (PCA) here")
+
+
 def _add_weights(commands: Any) -> None:
     weights = commands.add_parser(
         "weights",
@@ -274,7 +304,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="seco-lab", description="Contrastive learning on seasonal satellite imagery.")
     parser.add_argument("--version", action="version", version=f"seco-lab {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
-    for add in (_add_demo, _add_data, _add_training, _add_use, _add_weights):
+    for add in (_add_demo, _add_data, _add_training, _add_use, _add_area, _add_weights):
         add(commands)
     return parser
 

@@ -1,7 +1,9 @@
-"""Encode a cube: one vector for every patch and season, tables of them, projections to 2 or 3 numbers."""
+"""Encode a cube or a whole scene: a vector for every patch and season or every cell, tables, projections."""
 
 from __future__ import annotations
 
+from seco_lab.embeddings.area import embed_area
+from seco_lab.embeddings.area_files import open_area_embeddings, save_area_embeddings
 from seco_lab.embeddings.encode import Embedder, embed
 from seco_lab.embeddings.identity import cube_hash, module_hash
 from seco_lab.embeddings.prepare import EmbeddingInputWarning, Preparation, missing_images
@@ -16,12 +18,15 @@ __all__ = [
     "Preparation",
     "cube_hash",
     "embed",
+    "embed_area",
     "embed_to",
     "embedding_spec",
     "missing_images",
     "module_hash",
+    "open_area_embeddings",
     "open_embeddings",
     "project",
     "recalibrated",
+    "save_area_embeddings",
     "save_embeddings",
 ]

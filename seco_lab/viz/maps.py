@@ -40,6 +40,9 @@ class MapBackend(Protocol):
     def add_outlines(self, frame: gpd.GeoDataFrame, *, name: str) -> None:
         """Show the outlines of shapes, such as footprints."""
 
+    def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
+        """Show a picture (h, w, 4) uint8 whose rows are even in Web Mercator, between bounds in degrees."""
+
     def on_click(self, react: ClickReaction) -> None:
         """Call ``react(lon, lat, metres_per_pixel)`` at each click."""
 
@@ -97,6 +100,23 @@ class LeafmapBackend:
         shapes = json.loads(frame[["geometry"]].to_crs(4326).to_json())
         style = {"color": "#0072b2", "weight": 2, "fillOpacity": 0.05}
         self._replace(name, ipyleaflet.GeoJSON(data=shapes, style=style, name=name))
+
+    def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
+        """Show a picture; see ``MapBackend``."""
+        import ipyleaflet
+
+        west, south, east, north = bounds
+        shown = {
+            "url": data_uri(picture, kind="PNG"),
+            "bounds": ((south, west), (north, east)),
+            "opacity": opacity,
+        }
+        layer = self._layers.get(name)
+        if layer is None:
+            self._replace(name, ipyleaflet.ImageOverlay(name=name, **shown))
+            return
+        with layer.hold_sync():
+            layer.url, layer.bounds, layer.opacity = shown.values()
 
     def on_click(self, react: ClickReaction) -> None:
         """Call ``react(lon, lat, metres_per_pixel)`` at each click."""

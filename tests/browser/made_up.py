@@ -34,3 +34,23 @@ def made_up(places: int = 120, seasons: int = 4, dims: int = 16, size_px: int = 
         {"sensor": "sentinel2-l2a", "unit": "dn"},
     )
     return embeddings, cube
+
+
+def made_up_area(rows: int = 40, columns: int = 50):
+    """Embeddings of an area of three stripes of land, and the scene below, ten pixels a cell."""
+    from seco_lab.cube import Grid, make_area
+    from seco_lab.sensors import SENTINEL2_L2A
+
+    rng = np.random.default_rng(0)
+    kind = np.broadcast_to(np.arange(columns) * 3 // columns, (rows, columns))
+    vectors = rng.normal(size=(3, 8))[kind] + rng.normal(size=(rows, columns, 8)) * 0.05
+    data = np.moveaxis(vectors, -1, 0)[None].astype(np.float32)
+    grid = Grid.of(32631, (100.0, 0, 480_000.0, 0, -100.0, 4_690_000.0))
+    attrs = {"window_px": 20, "stride_px": 10}
+    found = xr.Dataset(
+        {"embedding": (("season", "dim", "y", "x"), data)}, grid.coords(rows, columns), attrs
+    )
+    tint = np.array([[1500, 1300, 700], [350, 600, 300], [150, 350, 500]])[kind].transpose(2, 0, 1)
+    pixels = tint.repeat(10, axis=1).repeat(10, axis=2).astype(np.uint16)
+    place = {"crs": 32631, "transform": (10.0, 0, 480_000.0, 0, -10.0, 4_690_000.0)}
+    return found, make_area(pixels, bands=("B04", "B03", "B02"), sensor=SENTINEL2_L2A, **place)

@@ -31,6 +31,13 @@ EXPLORER_CELLS = [
     "world = embedding_map(embeddings, cube)\nworld",
     "print('BUILT')",
 ]
+AREA_CELLS = [
+    "from made_up import made_up_area\n"
+    "from seco_lab.viz.area_map import area_map\n"
+    "view = area_map(*made_up_area())\n"
+    "view",
+    "print('BUILT')",
+]
 STOP_CELLS = [
     "import time\n"
     "from types import SimpleNamespace\n"
@@ -142,6 +149,34 @@ FIND_POINT = """async image => {
   }
   throw new Error('no point in sight');
 }"""
+
+
+AREA_IMAGE = ".leaflet-overlay-pane img, .leaflet-image-layer"
+
+
+def test_a_click_on_an_area_recolours_it(lab, browser):
+    page = lab.open(browser, "area.ipynb", AREA_CELLS)
+    lab.run_all(page)
+    lab.wait_for_text(page, "BUILT")
+    image = page.wait_for_selector(AREA_IMAGE, state="attached")
+    page.locator(".leaflet-container").first.scroll_into_view_if_needed()
+    page.wait_for_function("s => document.querySelector(s).naturalWidth > 0", arg=AREA_IMAGE, polling=200)
+    before = image.get_attribute("src")
+    assert abs(float(image.evaluate("i => i.style.opacity || getComputedStyle(i).opacity")) - 0.85) < 0.01
+    box = image.bounding_box()
+    page.mouse.click(box["x"] + 0.1 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_selector(".seco-area .seco-similar img", timeout=20_000)
+    assert page.locator(".seco-similar").count() == 6
+    page.wait_for_function(
+        "([s, old]) => document.querySelector(s).src !== old", arg=[AREA_IMAGE, before], polling=200
+    )
+    # The click lay in the first of the stripes: a tenth of the way across, half-way down.
+    where = page.locator(".seco-area").inner_text()
+    row, column = (int(where.split(word)[1].split(end)[0]) for word, end in (("row ", ","), ("column ", ")")))
+    assert abs(row - 20) <= 1
+    assert abs(column - 5) <= 1
+    assert not [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
+    page.close()
 
 
 def test_stop_ends_a_running_cell(lab, browser):

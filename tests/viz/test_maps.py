@@ -26,6 +26,9 @@ class RecordingBackend:
     def add_outlines(self, frame, *, name):
         self.calls.append(("outlines", name, len(frame)))
 
+    def add_raster(self, picture, bounds, *, name, opacity=1.0):
+        self.calls.append(("raster", name, picture.copy(), bounds, opacity))
+
     def on_click(self, react):
         self.react = react
 
