@@ -173,6 +173,12 @@ def _add_use(commands: Any) -> None:
     )
     probe.add_argument("--epochs", type=int, help="oscd: of the U-Net (100)")
     probe.add_argument("--share", type=float, help="bigearthnet: part of the labels to use, such as 0.1 (1)")
+    probe.add_argument(
+        "--measure-input",
+        action="store_true",
+        default=None,
+        help="eurosat: limits and statistics of its pictures in place of those that the weights learned with",
+    )
     probe.add_argument("--device", default="auto")
     probe.add_argument("--seed", type=int, default=0)
     probe.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What each task can be told beyond weights, data, device, seed and out.
 _OPTIONS = {
-    "eurosat": {"test", "size_px"},
+    "eurosat": {"test", "size_px", "measure_input"},
     "oscd": {"protocol", "epochs"},
     "bigearthnet": {"test", "size_px", "share"},
 }
@@ -39,7 +39,13 @@ def probe(args: argparse.Namespace) -> dict[str, Any]:
 
 def _eurosat(args: argparse.Namespace) -> Result:
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.eurosat import PROBE_PX, evaluate_eurosat, load_eurosat, random_weights
+    from seco_lab.downstream.eurosat import (
+        PROBE_PX,
+        evaluate_eurosat,
+        load_eurosat,
+        measured_spec,
+        random_weights,
+    )
 
     train = load_eurosat(args.data)
     test = None if args.test is None else load_eurosat(args.test)
@@ -47,6 +53,8 @@ def _eurosat(args: argparse.Namespace) -> Result:
         encoder, spec = random_weights(train, size_px=args.size_px or PROBE_PX, seed=args.seed)
     else:
         encoder, spec = encoder_of(args)
+        if args.measure_input:
+            spec = measured_spec(train, bands=spec.bands, size_px=spec.size_px, seed=args.seed)
     return evaluate_eurosat(
         encoder,
         spec,

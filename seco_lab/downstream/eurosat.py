@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,18 +71,32 @@ def random_weights(
     """An untrained encoder with an input contract measured on a cube, for ``--weights random``.
 
     Args:
-        cube: The data that it will see; the contract is measured on its training split, if it has one.
+        cube: The data that it will see.
         encoder: Name of the architecture.
         bands: "rgb", "all" or names.
         size_px: Side of its input; the cube's own if left out.
         seed: Seed of the weights.
     """
+    spec = measured_spec(cube, bands=bands, size_px=size_px or cube.sizes["x"], seed=seed)
+    return encoder_named(encoder, len(spec.bands), seed=seed).eval(), spec
+
+
+def measured_spec(cube: xr.Dataset, *, bands: str | Sequence[str], size_px: int, seed: int = 0) -> InputSpec:
+    """An input contract measured on the training pictures, without their labels.
+
+    For an encoder that has learned from another kind of imagery, where light and haze differ.
+
+    Args:
+        cube: Measured on its training split, if it has one.
+        bands: "rgb", "all" or names, in the order of the encoder's input.
+        size_px: Side of the input.
+        seed: Seed of the sample that is measured.
+    """
     rows = None
     if "split" in cube.variables:
         train = np.flatnonzero(cube["split"].values.astype(str) == "train")
         rows = train if train.size else None
-    spec = input_spec_for(cube, bands=bands, size_px=size_px or cube.sizes["x"], rows=rows, seed=seed)
-    return encoder_named(encoder, len(spec.bands), seed=seed).eval(), spec
+    return input_spec_for(cube, bands=bands, size_px=size_px, rows=rows, seed=seed)
 
 
 def evaluate_eurosat(

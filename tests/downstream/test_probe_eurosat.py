@@ -1,14 +1,18 @@
 """The EuroSAT evaluation from end to end, on coloured squares and on the real pictures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from labelled import CLASS_SPEC, class_cube, tiny_encoder
 
+from seco_lab.checkpoints import save_encoder
+from seco_lab.cli import main
 from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat, random_weights
 from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.splits import split_cubes
+from seco_lab.store import save_cube
 
 
 def test_all_keys_and_a_protocol(tmp_path):
@@ -105,3 +109,17 @@ def test_real_pictures(real_data):
     # Chance is 10 %; three hundred images are enough for colours to tell forest from sea.
     assert found.baselines["floor"].value > 0.5
     assert found.score > 0.3
+
+
+def test_the_input_can_be_measured_on_the_data_at_hand(tmp_path, capsys):
+    cube, weights = tmp_path / "cube.zarr", tmp_path / "encoder.pt"
+    save_cube(class_cube(60), cube)
+    save_encoder(weights, tiny_encoder(), replace(CLASS_SPEC, high=(120,) * 3))
+    asked = ["probe", "eurosat", "--weights", str(weights), "--data", str(cube), "--size-px", "16", "--json"]
+    contracts = []
+    for more in ([], ["--measure-input"]):
+        assert main([*asked, *more]) == 0
+        contracts.append(json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"]["input_spec"])
+    assert contracts[0]["high"] == [120] * 3
+    assert min(contracts[1]["high"]) > 150, "the pictures are brighter than what the weights were told"
+    assert contracts[1]["bands"] == contracts[0]["bands"]
