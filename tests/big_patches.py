@@ -64,9 +64,7 @@ def draw_labels(count, seed=0):
     """One to three kinds a patch."""
     chance = np.random.default_rng(seed)
     kinds = list(KINDS)
-    return [
-        [kinds[k] for k in chance.permutation(4)[: chance.integers(1, 4)]] for _ in range(count)
-    ]
+    return [[kinds[k] for k in chance.permutation(4)[: chance.integers(1, 4)]] for _ in range(count)]
 
 
 def write_v1(root, labels, *, bands=RGB, seed=0):

@@ -128,9 +128,7 @@ def _score(value: float, drawn: NDArray) -> Score:
     return Score(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def _patch_counts(
-    cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]
-) -> NDArray[np.int64]:
+def _patch_counts(cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]) -> NDArray[np.int64]:
     """Hits, calls and changed pixels of every patch of 96 px, shape (U, 3)."""
     rows = []
     for name, answer in answers.items():

@@ -167,9 +167,7 @@ def _of_split(patches: list[_Patch], split: str | None) -> list[_Patch]:
         return patches
     known = sorted({patch.split for patch in patches if patch.split not in (None, _NO_SPLIT)})
     if split not in known:
-        raise ValueError(
-            f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}"
-        )
+        raise ValueError(f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}")
     return [patch for patch in patches if patch.split == split]
 
 
