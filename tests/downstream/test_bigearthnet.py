@@ -34,7 +34,7 @@ def labelled_cube(labels, seed=0, **extras):
     """A band a class: bright where the patch shows it."""
     labels = np.asarray(labels, np.uint8)
     chance = np.random.default_rng(seed)
-    level = 400 + 1800 * labels + chance.normal(0, 300, labels.shape)
+    level = 400 + 1800.0 * labels + chance.normal(0, 300, labels.shape)
     pixels = level[:, None, :, None, None] + chance.normal(0, 200, (len(labels), 1, 3, 16, 16))
     counts = pixels.clip(1, 4000).astype(np.uint16)
     return plain_cube(counts, labels=labels, class_names=CLASSES, **extras)
@@ -128,8 +128,8 @@ def test_all_numbers_and_a_protocol():
     assert set(values["protocol"]["settings"]["baseline_macro_ap"]) == set(found.baselines)
     assert set(values["per_class"]) == set(CLASSES)
     assert Result.from_dict(values).score == found.score
-    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, name="tiny", device="cpu")
-    assert found == again
+    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, baselines=False, device="cpu")
+    assert found.scores == again.scores
 
 
 def test_few_labels_say_what_they_lack():

@@ -68,6 +68,8 @@ def test_pixels_without_data_do_not_count():
     city["reflectance"][0, 1, :, :10] = 0
     city["mask"][0, :, :5] = 255
     assert int(judged(city).sum()) == 60 * 85
+    patches = cut_pairs([city], size_px=32)["mask"].values
+    assert int((patches != 255).sum()) == int(judged(city).sum())
 
 
 def test_distance_ignores_another_sun_but_not_a_change():
