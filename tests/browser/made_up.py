@@ -47,9 +47,7 @@ def made_up_area(rows: int = 40, columns: int = 50):
     data = np.moveaxis(vectors, -1, 0)[None].astype(np.float32)
     grid = Grid.of(32631, (100.0, 0, 480_000.0, 0, -100.0, 4_690_000.0))
     attrs = {"window_px": 20, "stride_px": 10}
-    found = xr.Dataset(
-        {"embedding": (("season", "dim", "y", "x"), data)}, grid.coords(rows, columns), attrs
-    )
+    found = xr.Dataset({"embedding": (("season", "dim", "y", "x"), data)}, grid.coords(rows, columns), attrs)
     tint = np.array([[1500, 1300, 700], [350, 600, 300], [150, 350, 500]])[kind].transpose(2, 0, 1)
     pixels = tint.repeat(10, axis=1).repeat(10, axis=2).astype(np.uint16)
     place = {"crs": 32631, "transform": (10.0, 0, 480_000.0, 0, -10.0, 4_690_000.0)}
