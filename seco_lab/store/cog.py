@@ -126,14 +126,16 @@ def _blocks(bands: Any) -> Iterator[tuple[int, int, NDArray]]:
 
 
 def _copy_as_cog(source: Path, target: Path, block_px: int, options: dict[str, str]) -> None:
+    from rasterio._err import CPLE_BaseError
     from rasterio.errors import RasterioError
     from rasterio.shutil import copy
 
     common = {"COMPRESS": "DEFLATE", "BLOCKSIZE": str(block_px), "BIGTIFF": "IF_SAFER", "NUM_THREADS": "1"}
     try:
         copy(source, target, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", **common, **options)
-    except RasterioError as error:
-        raise OSError(f"GDAL could not write {target.name}: {error}") from error
+    except (RasterioError, CPLE_BaseError, SystemError) as error:
+        # A full disk shows itself as any of these, by how much of the file was written.
+        raise OSError(f"GDAL could not write the GeoTIFF, the disk may be full: {error}") from error
 
 
 def lazy_raster(path: str | Path, positions: Sequence[int], dtype: str, *, chunk_px: int = 1024) -> Any:
