@@ -132,7 +132,8 @@ class FirstPixel(torch.nn.Module):
 @torch.no_grad()
 def test_seco_agrees_with_plain_loops():
     method = SeCo(FirstPixel(), dim=2, queue_size=6)
-    views = {name: torch.randn(3, 3, 2, 2) for name in method.view_names}
+    chance = torch.Generator().manual_seed(0)
+    views = {name: torch.randn(3, 3, 2, 2, generator=chance) for name in method.view_names}
     output = method.step(views, batch=None)
     total = 0.0
     for e, name in enumerate(SUBSPACES):
@@ -149,7 +150,7 @@ def test_seco_agrees_with_plain_loops():
                 against += [key for j in range(3) if j != e for key in keys[j]]
             loss -= math.log(own / (own + sum(math.exp(float(query[i] @ n) / 0.07) for n in against))) / 3
         assert output.metrics[f"loss_{name}"].item() == pytest.approx(loss, rel=1e-4)
-        assert torch.allclose(output.keys[name], torch.stack(keys[e]))
+        assert torch.allclose(output.keys[name], torch.stack(keys[e]), atol=1e-6)
         total += loss
     assert output.loss.item() == pytest.approx(total, rel=1e-4)
 

