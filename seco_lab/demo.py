@@ -128,20 +128,16 @@ def _labelled(demo: Demo, plan: Plan) -> xr.Dataset:
 
 
 def _train(demo: Demo) -> tuple[ResNet, InputSpec]:
+    from seco_lab.arguments.parser import build_parser
     from seco_lab.checkpoints import load_encoder
     from seco_lab.commands.training import pretrain
 
     folder = demo.out / "run"
     if not _finished(folder):
-        pretrain(
-            argparse.Namespace(
-                cube=str(demo.out / "cube.zarr"), method="seco", encoder=ENCODER, steps=None, epochs=None,
-                minutes=demo.minutes, batch=BATCH, size_px=VIEW_PX, bands="rgb", split=None, queue=None,
-                optimizer=None, lr=None, temperature=None, momentum=None, strength=None, schedule="cosine",
-                accumulate=1, batchnorm="shuffled", process_timeout=300.0, device="auto", seed=demo.seed,
-                out=str(folder), resume=True,
-            )
-        )  # fmt: skip
+        words = ["pretrain", str(demo.out / "cube.zarr"), "--method", "seco", "--encoder", ENCODER]
+        words += ["--minutes", str(demo.minutes), "--batch", str(BATCH), "--size-px", str(VIEW_PX)]
+        words += ["--seed", str(demo.seed), "--out", str(folder), "--resume"]
+        pretrain(build_parser().parse_args(words))
     return load_encoder(folder)
 
 

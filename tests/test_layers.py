@@ -16,7 +16,7 @@ LAYERS = [
     {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
     {"downstream"},
     {"viz"},
-    {"commands"},
+    {"commands", "arguments"},
     {"demo", "cli", "__main__"},
 ]
 # Within a layer these pairs may import in this direction.

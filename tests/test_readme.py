@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seco_lab.cli import build_parser
+from seco_lab.arguments.parser import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -1,0 +1,48 @@
+"""``plan`` and ``gather``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seco_lab.arguments.base import command
+
+
+def add_plan(commands: Any) -> None:
+    """``plan``."""
+    plan = command(
+        commands,
+        "plan",
+        "commands.gathering:plan",
+        "draw places on Earth",
+        "seco-lab plan --places 1000 --std-km 50 --out places.parquet",
+    )
+    plan.add_argument("--places", type=int, required=True, metavar="N")
+    plan.add_argument(
+        "--sampler",
+        default="cities",
+        help="cities, population, land, continents, grid or a file of points/polygons",
+    )
+    plan.add_argument("--std-km", type=float, default=50.0, help="spread around a city in km (50)")
+    plan.add_argument("--seed", type=int, default=0)
+    plan.add_argument("--out", required=True, metavar="PARQUET")
+
+
+def add_gather(commands: Any) -> None:
+    """``gather``."""
+    gather = command(
+        commands,
+        "gather",
+        "commands.gathering:gather",
+        "fetch the seasons of each place into a cube",
+        "seco-lab gather places.parquet --source simulated --out cube.zarr",
+    )
+    gather.add_argument("places", metavar="PLACES", help="a plan, or - to convert a folder given by --source")
+    gather.add_argument("--source", default="simulated", help="simulated, or a folder of imagery")
+    gather.add_argument("--seasons", type=int, help="dates per place (5)")
+    gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
+    gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
+    gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
+    gather.add_argument("--add", action="store_true", help="append a folder of imagery to a cube")
+    gather.add_argument("--reference-date", default="2024-12-01", help="the last season lies before this day")
+    gather.add_argument("--seed", type=int, default=0)
+    gather.add_argument("--out", required=True, metavar="CUBE")
