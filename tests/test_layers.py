@@ -13,7 +13,7 @@ LAYERS = [
     {"sensors", "input_spec", "places", "seasons", "batch"},
     {"cube", "store", "world", "nn", "views", "geoclusters", "sampling"},
     {"sources", "data", "methods"},
-    {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
+    {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours", "search"},
     {"downstream"},
     {"explore"},
     {"viz"},
@@ -29,6 +29,7 @@ SIBLINGS = {
     ("train", "diagnostics"),
     ("embeddings", "checkpoints"),
     ("embeddings", "neighbours"),
+    ("search", "neighbours"),
     ("cli", "demo"),
     ("__main__", "cli"),
 }
