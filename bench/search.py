@@ -29,7 +29,8 @@ def clouds(rows: int, dims: int) -> np.ndarray:
         part = out[start : start + 65_536]
         part *= chance.uniform(0.3, 1.2, (len(part), 1)).astype(np.float32)
         part += centres[chance.integers(0, 500, len(part))]
-    return out / np.linalg.norm(out, axis=1, keepdims=True)
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return out
 
 
 def exact(bank: np.ndarray) -> Callable:

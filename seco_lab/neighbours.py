@@ -19,6 +19,8 @@ _HALF_ROWS = 2**11
 # Above the rounding error of float32 cosines; candidates this close are compared in float64.
 _CLOSE = 4e-6
 _SPARE = 8
+# Up to so many times the wanted candidates are gathered one by one, more are sorted.
+_FEW = 8
 
 
 class ExactSearch:
@@ -179,11 +181,37 @@ def _candidates(
         for column in excluded.T:
             mine = np.flatnonzero((column >= start) & (column < stop))
             scores[mine, column[mine] - start] = -torch.inf
-        values, found = scores.topk(min(wanted, stop - start), dim=1)
+        full = best.shape[1] == wanted
+        values, found = _better(scores, best[:, -1:], wanted) if full else _top(scores, wanted)
         best, best_rows = torch.cat([best, values], 1), torch.cat([best_rows, found + start], 1)
         best, keep = best.topk(min(wanted, best.shape[1]), dim=1)
         best_rows = best_rows.gather(1, keep)
     return best.numpy(), best_rows.numpy()
+
+
+def _top(scores: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """The best of a block (Q, n) and their columns."""
+    return scores.topk(min(wanted, scores.shape[1]), dim=1)
+
+
+def _better(scores: Tensor, least: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """Scores of a block (Q, n) above the worst candidates so far (Q, 1), and their columns.
+
+    After the first block few are: to compare and gather them is much cheaper than to sort.
+    """
+    import torch
+
+    # numpy finds and counts what is true several times faster than torch.
+    at = torch.from_numpy(np.flatnonzero((scores > least).numpy()))
+    query, column = at // scores.shape[1], at % scores.shape[1]
+    counts = torch.bincount(query, minlength=len(scores))
+    width = int(counts.max())
+    if width > _FEW * wanted:
+        return _top(scores, wanted)
+    place = torch.arange(len(query)) - (counts.cumsum(0) - counts)[query]
+    values, columns = torch.full((len(scores), width), -torch.inf), torch.zeros(len(scores), width).long()
+    values[query, place], columns[query, place] = scores[query, column], column
+    return values, columns
 
 
 def _scores(
@@ -201,6 +229,8 @@ def _products(unit: NDArray, part: NDArray) -> NDArray[np.float32]:
     import torch
 
     # numpy's own matrix product would wake a second pool of threads beside torch's.
+    if part.dtype == np.float32 and len(unit) == 1:
+        return torch.mv(_tensor(part), _tensor(unit[0]))[None].numpy()
     if part.dtype == np.float32:
         return (_tensor(unit) @ _tensor(part).T).numpy()
     out = torch.empty(len(unit), len(part))

@@ -36,6 +36,17 @@ def test_agrees_with_a_loop(vectors, block, monkeypatch):
     assert cosines[0, 0] == pytest.approx(wanted, abs=1e-6)
 
 
+@pytest.mark.parametrize("few", [0, 8])
+def test_a_bank_that_gets_better_block_by_block(few, monkeypatch):
+    """The last block holds the best: whether survivors are gathered or sorted, the same is found."""
+    monkeypatch.setattr(neighbours, "_BANK_ROWS", 60)
+    monkeypatch.setattr(neighbours, "_FEW", few)
+    angle = np.linspace(1.5, 0, 300)
+    bank = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    queries = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    assert nearest(queries, bank, 9)[0].tolist() == by_hand(queries, bank, 9)
+
+
 @pytest.mark.parametrize("block", [37, 2**16])
 def test_ties_go_to_the_lower_row(block, monkeypatch):
     monkeypatch.setattr(neighbours, "_BANK_ROWS", block)
