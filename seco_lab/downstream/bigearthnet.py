@@ -14,7 +14,7 @@ from torch import nn
 
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.floors import RandomConvolutions, statistics_of, untrained_like
-from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
 from seco_lab.downstream.multilabel import (
     OFFICIAL_BATCH,
     MultilabelOutcome,

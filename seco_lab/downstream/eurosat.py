@@ -18,7 +18,8 @@ from seco_lab.downstream.finetune import FinetuneConfig, finetune
 from seco_lab.downstream.floors import RandomConvolutions, statistics_of, untrained_like
 from seco_lab.downstream.knn import knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_of, labels_under
-from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE, ProbeOutcome, linear_probe
+from seco_lab.downstream.linear_probe import ProbeOutcome, linear_probe
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
 from seco_lab.downstream.metrics import correct, per_class_accuracy
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.result import Protocol, Result, Score
