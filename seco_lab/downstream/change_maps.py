@@ -19,7 +19,7 @@ from seco_lab.downstream.pairs import Folds, judged, name_of, pixels_of
 from seco_lab.downstream.ranking import best_threshold
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
-from seco_lab.nn.inputs import standardise, to_unit_range
+from seco_lab.nn.inputs import network_input
 from seco_lab.nn.segmentation import STRIDE, maps_of
 
 
@@ -211,4 +211,4 @@ def feature_distance(
 def prepared(city: xr.Dataset, spec: InputSpec) -> Tensor:
     """Network input (2, C, H, W) of a scene, at its own size."""
     counts = torch.as_tensor(pixels_of(city, spec.bands).astype(np.float32))
-    return standardise(to_unit_range(counts, spec, str(city.attrs["unit"])), spec)
+    return network_input(counts, spec, str(city.attrs["unit"]))
