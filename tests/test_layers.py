@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "seco_lab"
 LAYERS = [
     {"whole"},
     {"sensors", "input_spec", "places", "seasons", "batch"},
-    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling"},
+    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling", "catalogs"},
     {"sources", "data", "methods"},
     {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
     {"downstream"},
