@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
     *("sensors", "input_spec", "places", "seasons", "cube", "store", "world", "sources", "catalogs"),
     *("gather", "batch", "data", "views", "nn", "geoclusters", "methods", "train", "checkpoints"),
-    *("diagnostics", "embeddings", "neighbours", "downstream", "viz"),
+    *("diagnostics", "embeddings", "neighbours", "downstream", "explore", "viz"),
 )
 
 

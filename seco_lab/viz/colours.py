@@ -6,35 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from seco_lab.explore.vectors import FIT_ROWS, principal_axes
+
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), black last because it also marks selections.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d")
 MISSING_RGB = (170, 170, 170)
-FIT_ROWS = 20_000  # rows from which axes and limits are estimated, evenly spaced
-
-
-def principal_axes(rows: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and leading principal axes of finite rows.
-
-    Args:
-        rows: Shape (N, D).
-        dims: How many axes.
-
-    Returns:
-        Mean (D,) and axes (D, dims), float32. Axes beyond the data's rank are zero; signs are fixed so that
-        the largest loading is positive.
-    """
-    if not len(rows):
-        return np.zeros(rows.shape[1], np.float32), np.zeros((rows.shape[1], dims), np.float32)
-    sample = rows.astype(np.float64)
-    mean = sample.mean(0)
-    covariance = (sample - mean).T @ (sample - mean) / len(sample)
-    values, vectors = np.linalg.eigh(covariance)
-    order = np.argsort(values)[::-1][:dims]
-    axes = vectors[:, order] * (values[order] > 1e-12)
-    signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(len(order))])
-    axes = axes * np.where(signs == 0, 1, signs)
-    padded = np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
-    return mean.astype(np.float32), padded.astype(np.float32)
 
 
 def stretch(values: np.ndarray, low_percent: float = 2, high_percent: float = 98) -> np.ndarray:

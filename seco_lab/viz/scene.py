@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from seco_lab.explore.seasons import season_spread
 from seco_lab.places import distance_km
 from seco_lab.viz import colours
 from seco_lab.viz.table import EmbeddingTable, embedding_table
@@ -100,7 +101,7 @@ class Scene:
         if by == SIMILARITY:
             return self._similarity_colours(space, season, selected)
         if by == SPREAD:
-            return colours.scale_colours(season_spread(self.table.spaces[space].unit()))
+            return colours.scale_colours(season_spread(self.table.spaces[space]))
         if by not in self.table.columns:
             raise LookupError(f"cannot colour by {by!r}; known are {', '.join(self.colour_options)}")
         return colours.colours_of(self.table.columns[by])
@@ -215,18 +216,6 @@ def fit_square(plane: np.ndarray) -> np.ndarray:
     placed = [(axis - (low + high) / 2) / span for axis, (low, high) in zip(axes, limits, strict=True)]
     unit = np.stack([0.5 + placed[0], 0.5 - placed[1]], axis=-1)
     return unit.reshape(plane.shape).astype(np.float32)
-
-
-def season_spread(rows: np.ndarray) -> np.ndarray:
-    """How much each place changes: 1 minus the mean cosine of its seasons to their mean direction, (P,).
-
-    Args:
-        rows: Shape (P, T, D), unit length, NaN where there is no embedding.
-    """
-    usable = np.isfinite(rows).all(-1)
-    count = usable.sum(1)
-    mean = np.where(usable[..., None], rows, 0).sum(1) / np.maximum(count, 1)[:, None]
-    return np.where(count > 1, 1 - np.linalg.norm(mean, axis=1), np.nan)
 
 
 def fact_text(value: Any) -> str:

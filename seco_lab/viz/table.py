@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from seco_lab.viz.vectors import UnitVectors
+from seco_lab.explore.vectors import UnitVectors
 
 NAMES_SHOWN = 3
 
