@@ -20,6 +20,28 @@ def season_spread(vectors: UnitVectors) -> NDArray[np.float32]:
     return np.where(count > 1, 1 - np.linalg.norm(mean, axis=1), np.nan).astype(np.float32)
 
 
+def season_distances(vectors: UnitVectors) -> tuple[float, float] | None:
+    """How far two seasons of a place lie apart, and two places in a season: 1 - cosine, means.
+
+    From places evenly spaced in their order that have a vector in every season. None where there are fewer
+    than two of these, or one season.
+    """
+    step = max(1, len(vectors.rows) * vectors.rows.shape[1] // FIT_ROWS)
+    some = UnitVectors(vectors.rows[::step], vectors.scale[::step])
+    unit = some.unit()[some.usable.all(1)].astype(np.float64)
+    if unit.shape[0] < 2 or unit.shape[1] < 2:
+        return None
+    return _mean_distance(unit), _mean_distance(np.swapaxes(unit, 0, 1))
+
+
+def _mean_distance(groups: NDArray[np.float64]) -> float:
+    """Mean of 1 - cosine over all pairs within each group of unit vectors (G, N, D)."""
+    count = groups.shape[1]
+    # The square of a sum holds every pair twice and every vector once with itself.
+    together = np.square(groups.sum(1)).sum(-1)
+    return float(1 - ((together - count) / (count * (count - 1))).mean())
+
+
 @dataclass(frozen=True)
 class LeadingChange:
     """The change through the year that explains most of what all places do.

@@ -47,8 +47,15 @@ def colour_map(name: str = "cividis") -> np.ndarray:
     return (colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255 + 0.5).astype(np.uint8)
 
 
-def scale_colours(values: np.ndarray, *, name: str = "cividis") -> tuple[np.ndarray, dict[str, Any]]:
-    """Numbers (N,) as colours (N, 3) uint8 between their 2nd and 98th percentile, with a legend.
+def scale_colours(
+    values: np.ndarray, *, name: str = "cividis", limits: tuple[float, float] | None = None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Numbers (N,) as colours (N, 3) uint8 with a legend.
+
+    Args:
+        values: Shape (N,); NaN is grey.
+        name: Colour map of matplotlib's.
+        limits: What the ends of the scale stand for; the 2nd and 98th percentile by default.
 
     Returns:
         Colours, and ``{"kind": "scale", "low": .., "high": .., "colours": [hex, ...]}``.
@@ -57,7 +64,8 @@ def scale_colours(values: np.ndarray, *, name: str = "cividis") -> tuple[np.ndar
     good = np.isfinite(numbers)
     table = colour_map(name)
     rgb = np.full((len(numbers), 3), MISSING_RGB, np.uint8)
-    low, high = np.percentile(numbers[good], [2, 98]) if good.any() else (0.0, 1.0)
+    between = np.percentile(numbers[good], [2, 98]) if good.any() else (0.0, 1.0)
+    low, high = between if limits is None else limits
     position = np.clip((numbers[good] - low) / max(high - low, 1e-12), 0, 1)
     rgb[good] = table[(position * 255).astype(np.uint8)]
     hexes = [hex_of(table[i]) for i in range(0, 256, 15)]
