@@ -1,4 +1,4 @@
-"""From tasks to a cube: true pixels, the right scenes, reasons for what is given up, refusals in a sentence."""
+"""From tasks to a cube: true pixels, the right scenes, reasons for what is given up, clear refusals."""
 
 import errno
 import json
@@ -364,7 +364,8 @@ def test_a_full_disk(root, done, tmp_path, monkeypatch):
 
     def narrow(self):
         journal = opened(self)
-        journal._file.execute("PRAGMA max_page_count = 30")
+        (pages,) = journal._file.execute("PRAGMA page_count").fetchone()
+        journal._file.execute(f"PRAGMA max_page_count = {pages + 5}")
         return journal
 
     with monkeypatch.context() as small:
