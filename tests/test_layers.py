@@ -15,6 +15,7 @@ LAYERS = [
     {"sources", "data", "methods"},
     {"gather", "fetch", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
     {"downstream"},
+    {"explore"},
     {"viz"},
     {"commands", "arguments"},
     {"demo", "cli", "__main__"},
