@@ -57,7 +57,7 @@ def find_scenes(
         size_px: Side of a patch in pixels of 10 m.
         bands: "all", "rgb", "B02,B03" or names; the scene classification is always wanted too.
         snap: "grid": the patch lies at its place, to 30 m. "block": it is shifted by at most half an internal
-            tile (2.6 km) so that it lies in one, which takes a third to a half of the bytes to read.
+            tile (2.6 km) so that it lies in one, which takes about half of the bytes to read.
         steps: Where to look further when there is no scene, as from ``ladder``.
         candidates: Most scenes of a season.
         cell_deg: Side of a cell.
