@@ -57,6 +57,7 @@ def test_plan_and_gather(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["gathered"] == 0
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 def test_plan_of_swapped_points_warns_in_a_sentence(tmp_path, capsys):
     (tmp_path / "a.csv").write_text("lon,lat\n52.5,13.4\n48.8,2.3\n40.4,-3.7\n52.4,4.9\n")
     assert (
