@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seco_lab.catalogs.api import StacApi, earth_search
 from seco_lab.catalogs.base import Asset, BBox, Catalog, CatalogError, Scene
-from seco_lab.catalogs.bias import given_up_by, reasons_of
+from seco_lab.catalogs.bias import given_up_by
 from seco_lab.catalogs.find import find_scenes
 from seco_lab.catalogs.geoparquet import save_scenes
 from seco_lab.catalogs.items import NotASceneError, item_of, scene_of
@@ -33,7 +33,6 @@ __all__ = [
     "Rung",
     "ladder",
     "given_up_by",
-    "reasons_of",
     "Tasks",
     "save_tasks",
     "open_tasks",

@@ -51,15 +51,3 @@ def given_up_by(places: pd.DataFrame, rejected: pd.DataFrame | Path, by: str = "
     out["share_planned"] = out["places"] / out["places"].sum()
     out["share_kept"] = kept / max(1, kept.sum())
     return out.sort_values(["share_given_up", "places"], ascending=False)[list(COLUMNS)]
-
-
-def reasons_of(rejected: pd.DataFrame) -> pd.Series:
-    """How often each kind of reason occurs: dates, numbers and names of places left out.
-
-    Args:
-        rejected: Places given up, with a column ``why``.
-    """
-    kinds = rejected["why"].astype(str).str.replace(r"\([^)]*\)", "", regex=True)
-    kinds = kinds.str.replace(r"overlap \S+", "overlap another", regex=True)
-    kinds = kinds.str.replace(r"[-+]?\d+(\.\d+)?", "n", regex=True)
-    return kinds.str.replace(r"\s+", " ", regex=True).str.strip(" :").value_counts()

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from seco_lab.catalogs import given_up_by, reasons_of
+from seco_lab.catalogs import given_up_by
 
 PLACES = pd.DataFrame(
     {
@@ -35,18 +35,3 @@ def test_what_does_not_fit_is_said():
         given_up_by(PLACES, gone(), "biome")
     with pytest.raises(ValueError, match="1 places were given up that are not in the plan, such as other"):
         given_up_by(PLACES, gone("other", "p1"))
-
-
-def test_reasons_of_one_kind_count_together():
-    rejected = pd.DataFrame(
-        {
-            "why": [
-                "season 0 (2024-01-15): 3 scenes within 30 days",
-                "season 2 (2023-07-15): 12 scenes within 30 days",
-                "shifted into an internal tile it would overlap cities-0-0000012",
-                "shifted into an internal tile it would overlap cities-0-0000099",
-                "latitude 84.20 lies in a polar zone (UPS), where Sentinel-2 has no tiles",
-            ]
-        }
-    )
-    assert sorted(reasons_of(rejected).tolist()) == [1, 2, 2]

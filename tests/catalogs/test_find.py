@@ -41,7 +41,11 @@ def find(items, tmp_path, places=(HERE,), dates=DATES, **options):
 
 
 def why(tasks):
-    return dict(zip(tasks.rejected["name"], tasks.rejected["why"], strict=True))
+    return dict(zip(tasks.rejected["name"], tasks.rejected["detail"], strict=True))
+
+
+def kinds(tasks):
+    return tasks.rejected["why"].tolist()
 
 
 def test_tasks_of_a_place(tmp_path):
@@ -93,6 +97,7 @@ def test_half_scenes_at_the_edge_of_a_swath_are_left_out(tmp_path):
     tasks = find(passes(geometry=half), tmp_path, [east, west])
     assert tasks.patches == ["west"]
     assert "do not show the whole patch" in why(tasks)["east"]
+    assert kinds(tasks) == ["cut off"]
     other = {"type": "Polygon", "coordinates": [outline(32633, 340000, 5800020)]}
     split = [*passes(geometry=half), *passes(geometry=other, sequence=1)]
     assert find(split, tmp_path / "split", [east, west]).patches == ["east", "west"]
@@ -121,8 +126,10 @@ def test_no_scene_is_a_reason_with_the_date(tmp_path):
     tasks = find(items, tmp_path)
     assert len(tasks) == 0
     assert why(tasks)["here"].startswith("season 2 (2024-01-15): 0 scenes within 30 days")
-    assert "61 % cloud" not in why(find(passes(cloud=61), tmp_path / "cloud"))["here"]
-    assert "have more than 60 % cloud" in why(find(passes(cloud=61), tmp_path / "again"))["here"]
+    assert kinds(tasks) == ["no scene"]
+    cloudy = find(passes(cloud=61), tmp_path / "cloud")
+    assert "12 have more than 60 % cloud" in why(cloudy)["here"]
+    assert kinds(cloudy) == ["cloudy scenes"]
     assert (
         why(find(items, tmp_path / "far", [Place("far", 100, 10)]))["far"] == "no scene was found around it"
     )
