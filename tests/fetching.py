@@ -26,7 +26,8 @@ def fingerprint(out):
     out = Path(out)
     files = [file for file in sorted(out.rglob("*")) if file.is_file()]
     files += [provenance_path(out), rejected_path(out)]
-    return {str(f.relative_to(out.parent)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    names = [str(f.relative_to(out.parent)).replace(out.name, "cube") for f in files]
+    return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in zip(names, files, strict=True)}
 
 
 class Children:
