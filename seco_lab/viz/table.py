@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 
-from seco_lab.viz.vectors import UnitVectors
+from seco_lab.explore.vectors import UnitVectors
 
 NAMES_SHOWN = 3
 
@@ -44,6 +45,10 @@ class EmbeddingTable:
     def seasons(self) -> int:
         """Number of seasons T."""
         return self.times.shape[1]
+
+    def patch_hash(self) -> str:
+        """A short hash of the patch names in their order: numbers of places mean the same where it agrees."""
+        return hashlib.sha256("\n".join(self.names.tolist()).encode()).hexdigest()[:16]
 
     def season_labels(self) -> list[str]:
         """One label per season: its number and, where dates are known, the month most of them fall into."""

@@ -249,7 +249,7 @@ def test_broken_weights_and_odd_encoders_are_named():
         evaluate_oscd(encoder, OFFICIAL_SPEC, cities(2), device="cpu")
     with pytest.raises(FloatingPointError, match="look for NaN"):
         evaluate_oscd(encoder, OFFICIAL_SPEC, cities(2), SHORT, device="cpu")
-    with pytest.raises(ValueError, match="needs an encoder with feature_maps"):
+    with pytest.raises(ValueError, match="wanted an encoder with feature_maps"):
         evaluate_oscd(torch.nn.Identity(), OFFICIAL_SPEC, cities(2), device="cpu")
     with pytest.raises(LookupError, match="lacks band B04"):
         evaluate_oscd(tiny(), OFFICIAL_SPEC, {n: c.isel(band=[0, 1]) for n, c in cities(2).items()})
