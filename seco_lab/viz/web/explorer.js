@@ -83,7 +83,7 @@ export class Explorer {
     this.tabButtons = Object.keys(this.panels).map((name) => button(name, () => this.openTab(name), { role: "tab", "data-tab": name }));
     this.undoButton = button("↶ Undo", () => this.history.undo(), { title: "Undo (Ctrl+Z)" });
     this.redoButton = button("↷", () => this.history.redo(), { class: "se-icon", title: "Redo (Ctrl+Shift+Z)", "aria-label": "Redo" });
-    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, element("span", { class: "se-fill" }), this.undoButton, this.redoButton);
+    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, element("span", { class: "se-fill" }), this.undoButton, this.redoButton, this.header.contrast);
     this.openTab("Place");
     return element("div", { class: "se-below" }, bar, Object.values(this.panels).map((panel) => panel.root));
   }
@@ -160,7 +160,8 @@ export class Explorer {
     this.side.hidden = melted;
     this.rivalFigure.hidden = !compare;
     this.side.classList.toggle("se-three", Boolean(compare));
-    this.titles.plane.textContent = `Where the encoder puts them${this.get("spaces").length > 1 ? `: ${this.get("space")}` : ""}`;
+    const many = this.get("spaces").length > 1;
+    this.titles.plane.textContent = compare ? this.get("space") : `Where the encoder puts them${many ? `: ${this.get("space")}` : ""}`;
     this.titles.plane.title = this.get("space_note") ?? "";
     this.titles.rival.textContent = compare;
     this.stage.open(melted);
