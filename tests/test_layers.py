@@ -9,11 +9,11 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "seco_lab"
 LAYERS = [
-    {"whole"},
+    {"whole", "remote"},
     {"sensors", "input_spec", "places", "seasons", "batch"},
-    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling"},
+    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling", "catalogs"},
     {"sources", "data", "methods"},
-    {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
+    {"gather", "fetch", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
     {"downstream"},
     {"explore"},
     {"viz"},
@@ -25,6 +25,7 @@ SIBLINGS = {
     ("store", "cube"),
     ("sampling", "places"),
     ("seasons", "places"),
+    ("fetch", "gather"),
     ("train", "checkpoints"),
     ("train", "diagnostics"),
     ("embeddings", "checkpoints"),
@@ -34,7 +35,8 @@ SIBLINGS = {
 }
 TORCH = {"batch", "nn", "views", "data", "methods", "checkpoints", "diagnostics", "train", "embeddings"}
 TORCH |= {"neighbours", "downstream", "demo", "commands"}
-XARRAY = {"cube", "store", "sources", "data", "gather", "embeddings", "downstream", "viz", "demo", "commands"}
+XARRAY = {"cube", "store", "sources", "data", "gather", "fetch", "embeddings", "downstream", "viz"}
+XARRAY |= {"demo", "commands"}
 WIDGETS = {"leafmap", "ipyleaflet", "ipywidgets", "anywidget", "matplotlib", "IPython"}
 
 

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.data import input_spec_for
-from seco_lab.downstream.features import extract
+from seco_lab.downstream.features import FeatureOptions, encoder_entry, extract_both
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
-from seco_lab.downstream.floors import RandomConvolutions, statistics_of, untrained_like
+from seco_lab.downstream.floors import unlearnt_features
 from seco_lab.downstream.knn import knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_of, labels_under
-from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE, ProbeOutcome, linear_probe
+from seco_lab.downstream.linear_probe import ProbeOutcome, linear_probe
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
 from seco_lab.downstream.metrics import correct, per_class_accuracy
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.splits import SplitCubes, split_cubes
-from seco_lab.embeddings import cube_hash, module_hash
+from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.sources import read_cube
@@ -156,8 +157,8 @@ def evaluate_eurosat(
         cubes, labels_under(cubes.train, names), labels_under(cubes.test, names), names, seed, device
     )
     check_learnable(task.labels, task.truth, names)
-    options = {"batch_size": batch_size, "device": device, "precision": precision, "cache": cache}
-    features = task.features(encoder, spec, {**options, "progress": progress})
+    options = FeatureOptions(batch_size, device, precision, cache, progress)
+    features = extract_both(encoder, cubes, spec, options)
     scores, settings, per_class = task.probe(*features, strengths)
     if finetune_config is not None:
         scores["finetune"] = task.score(
@@ -168,7 +169,7 @@ def evaluate_eurosat(
         settings["finetune"] = vars(finetune_config)
     if official_epochs:
         settings["official"], scores["official"] = task.official(encoder, spec, official_epochs, progress)
-    others = task.baselines(encoder, spec, {**options, "progress": progress}) if baselines else {}
+    others = task.baselines(encoder, spec, options) if baselines else {}
     settings |= {"precision": precision, "features": int(features[0].shape[1]), "size_px": spec.size_px}
     return Result(name, "accuracy", scores, others, per_class, task.protocol(encoder, spec, settings))
 
@@ -186,14 +187,6 @@ class _Task:
 
     def score(self, predicted: NDArray) -> Score:
         return Score.of(correct(predicted, self.truth), seed=self.seed)
-
-    def features(
-        self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]
-    ) -> tuple[NDArray, NDArray]:
-        train, test = (
-            extract(encoder, cube, spec, **options) for cube in (self.cubes.train, self.cubes.test)
-        )
-        return train, test
 
     def linear(self, train: NDArray, test: NDArray, strengths: tuple[float, ...] = STRENGTHS) -> ProbeOutcome:
         return linear_probe(train, self.labels, test, strengths=strengths, seed=self.seed, device=self.device)
@@ -234,16 +227,9 @@ class _Task:
         }
         return settings, self.score(found.predicted)
 
-    def baselines(self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]) -> dict[str, Score]:
+    def baselines(self, encoder: nn.Module, spec: InputSpec, options: FeatureOptions) -> dict[str, Score]:
         """Linear probes on what has learnt nothing from images."""
-        native = replace(spec, size_px=int(self.cubes.train.sizes["x"]))
-        statistics = tuple(statistics_of(cube, spec) for cube in (self.cubes.train, self.cubes.test))
-        convolutions = RandomConvolutions(len(spec.bands), seed=self.seed)
-        found = {
-            "floor": statistics,
-            "untrained": self.features(untrained_like(encoder, seed=self.seed), spec, options),
-            "random_features": self.features(convolutions, native, options),
-        }
+        found = unlearnt_features(encoder, self.cubes, spec, options, seed=self.seed)
         return {name: self.score(self.linear(*parts).predicted) for name, parts in found.items()}
 
     def protocol(self, encoder: nn.Module, spec: InputSpec, settings: dict[str, Any]) -> Protocol:
@@ -258,10 +244,7 @@ class _Task:
             classes=self.names,
             seed=self.seed,
             settings=settings,
-            encoder={
-                "name": str(getattr(encoder, "name", type(encoder).__name__)),
-                "hash": module_hash(encoder),
-            },
+            encoder=encoder_entry(encoder),
             input_spec=spec.to_dict(),
             notes=tuple(self._notes(spec)),
         )

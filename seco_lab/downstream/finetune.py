@@ -22,6 +22,16 @@ from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device, choose_precision
 
 
+def check_schedule(epochs: int, batch_size: int, lr: float) -> None:
+    """Refuse schedules that train nothing.
+
+    Raises:
+        ValueError: A number is not positive.
+    """
+    if epochs < 1 or batch_size < 1 or lr <= 0:
+        raise ValueError(f"epochs, batch_size and lr must be positive, got {epochs}, {batch_size} and {lr}")
+
+
 @dataclass(frozen=True)
 class FinetuneConfig:
     """A short schedule.
@@ -48,11 +58,7 @@ class FinetuneConfig:
         Raises:
             ValueError: A number is out of range.
         """
-        if self.epochs < 1 or self.batch_size < 1 or self.lr <= 0:
-            raise ValueError(
-                "epochs, batch_size and lr must be positive, "
-                f"got {self.epochs}, {self.batch_size} and {self.lr}"
-            )
+        check_schedule(self.epochs, self.batch_size, self.lr)
 
 
 def flip_and_turn(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seco_lab.batch import generator_for
+from seco_lab.downstream.features import FeatureOptions, extract_both
+from seco_lab.downstream.splits import SplitCubes
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import image_blocks
 from seco_lab.input_spec import InputSpec
@@ -129,3 +132,28 @@ def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
             if callable(reset):
                 reset()
     return fresh.eval()
+
+
+def unlearnt_features(
+    encoder: nn.Module, cubes: SplitCubes, spec: InputSpec, options: FeatureOptions, *, seed: int = 0
+) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Features of training and test images by what has learnt nothing from images.
+
+    Args:
+        encoder: The encoder that is judged.
+        cubes: Training and test images.
+        spec: The encoder's input contract.
+        options: How features are computed.
+        seed: Seed of the weights.
+
+    Returns:
+        "floor" (colour statistics), "untrained" (same architecture and contract) and "random_features"
+        (random convolutions, at the size that the images have), each of both lists.
+    """
+    native = replace(spec, size_px=int(cubes.train.sizes["x"]))
+    convolutions = RandomConvolutions(len(spec.bands), seed=seed)
+    return {
+        "floor": (statistics_of(cubes.train, spec), statistics_of(cubes.test, spec)),
+        "untrained": extract_both(untrained_like(encoder, seed=seed), cubes, spec, options),
+        "random_features": extract_both(convolutions, cubes, native, options),
+    }

@@ -11,13 +11,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seco_lab.downstream.labels import check_finite, holdout
+from seco_lab.downstream.labels import holdout
+from seco_lab.downstream.logistic import (
+    STRENGTHS,
+    VALIDATION_SHARE,
+    check_probe,
+    fit_scores,
+    scores_of,
+    standardised,
+)
 from seco_lab.nn.devices import choose_device
-
-# Weight of the penalty ||W||^2 / 2 beside the mean loss.
-STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-VALIDATION_SHARE = 0.2
-_EVALUATIONS = 150
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,6 @@ class ProbeOutcome:
     converged: bool
 
 
-def standardised(features: NDArray, others: NDArray) -> tuple[Tensor, Tensor]:
-    """Features (N, D) and others (M, D), both scaled by mean and spread of the first; constant columns: 0."""
-    mean, std = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
-    # What varies by less than float32 resolves is a constant with rounding errors.
-    alive = std > 1e-6 * np.abs(mean) + 1e-30
-    scale = np.where(alive, 1 / np.where(alive, std, 1), 0)
-    first, second = ((part - mean) * scale for part in (features, others))
-    return torch.as_tensor(first, dtype=torch.float32), torch.as_tensor(second, dtype=torch.float32)
-
-
 def fit_logistic(
     x: Tensor, y: Tensor, classes: int, strength: float, *, start: Tensor | None = None
 ) -> tuple[Tensor, bool]:
@@ -62,36 +55,17 @@ def fit_logistic(
     Returns:
         Weights (C, D + 1), the bias in the last column, and whether they converged.
     """
-    # Ten classes make thin matrices: with images along the last axis both products run four times faster.
-    columns, target = x.T.contiguous(), y[None]
-    shape = (classes, x.shape[1] + 1)
-    weights = torch.zeros(shape, device=x.device) if start is None else start.clone()
-    weights.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        [weights],
-        max_iter=_EVALUATIONS,
-        max_eval=_EVALUATIONS,
-        tolerance_grad=1e-5,
-        tolerance_change=1e-7,
-        line_search_fn="strong_wolfe",
-    )
+    target = y[None]
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        scores = weights[:, :-1] @ columns + weights[:, -1:]
-        penalty = 0.5 * strength * weights[:, :-1].square().sum()
-        value = F.cross_entropy(scores[None], target) + penalty
-        value.backward()
-        return value
+    def objective(scores: Tensor) -> Tensor:
+        return F.cross_entropy(scores[None], target)
 
-    optimiser.step(loss)
-    evaluations = optimiser.state[weights]["func_evals"]
-    return weights.detach(), evaluations < _EVALUATIONS
+    return fit_scores(x, classes, objective, strength, start=start)
 
 
 def predict_logistic(x: Tensor, weights: Tensor) -> Tensor:
     """Class numbers (M,) of standardised features (M, D)."""
-    return F.linear(x, weights[:, :-1], weights[:, -1]).argmax(1)
+    return scores_of(x, weights).argmax(1)
 
 
 def linear_probe(
@@ -118,10 +92,7 @@ def linear_probe(
     Raises:
         ValueError: NaN in the features, or no strength.
     """
-    if not strengths or min(strengths) < 0:
-        raise ValueError(f"strengths must be one or more numbers of 0 or above, got {tuple(strengths)}")
-    check_finite(features, "training")
-    check_finite(test_features, "test")
+    check_probe(features, test_features, strengths)
     where, classes = choose_device(device), int(labels.max()) + 1
     held = holdout(labels, VALIDATION_SHARE, seed=seed)
     if held.any():
