@@ -25,6 +25,7 @@ export class Explorer {
   constructor(model, root) {
     Object.assign(this, { model, root, hovered: -1, notes: new Set(), tool: "pan" });
     root.classList.add("se-root");
+    root.explorer = this; // for whoever scripts the page
     this.questions = new Questions(model);
     this.history = new History(model, () => this.refreshTools());
     this.build();
@@ -50,7 +51,7 @@ export class Explorer {
   // ---- parts
   build() {
     const on = (pane) => ({
-      hover: (i) => this.hover(i), click: (i, event) => this.click(i, event, pane), step: (by) => this.step(by), tool: (name) => this.useTool(name),
+      hover: (i) => this.hover(i), click: (i, event) => this.click(i, event, pane), step: (by) => this.step(by),
       area: (polygon, way) => this.selectWithin(pane(), polygon, way), problem: (text) => { this.notes.add(text); this.showProblems(); },
     });
     this.map = new Pane({ label: "Map of the places", paper: mapPaper(this.model, () => this.map.redraw()), marks: (c, p) => this.drawMarks(c, p), on: on(() => this.map) });
@@ -229,6 +230,7 @@ export class Explorer {
     if ((event.ctrlKey || event.metaKey) && key === "z") { if (event.shiftKey) this.history.redo(); else this.history.undo(); }
     else if (typing || event.ctrlKey || event.metaKey || event.altKey) { if (typing) event.stopPropagation(); return; }
     else if (key === "escape") this.choose(null);
+    else if (key === "b" || key === "l") this.useTool(this.tool === "pan" ? { b: "box", l: "lasso" }[key] : "pan");
     else if (key === "n" && this.can("label")) this.labels.goNext();
     else if (/^[1-9]$/.test(key) && this.can("label") && this.get("selected") >= 0) this.labels.label([this.get("selected")], Number(key) - 1);
     else return;

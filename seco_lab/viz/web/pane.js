@@ -17,7 +17,7 @@ const KEYS = "Arrow keys move, plus and minus zoom, Enter selects the place near
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export class Pane {
-  // on: hover(i), click(i, event), step(by), area(polygon, way), problem(text), tool(name)
+  // on: hover(i), click(i, event), step(by), area(polygon, way), problem(text), resize(pane)
   constructor({ label, paper, marks, on }) {
     Object.assign(this, { paper, marks, on, centre: [0.5, 0.5], scale: 300, progress: 1, stagger: 0, budget: 50_000, tool: "pan" });
     this.box = document.createElement("div");
