@@ -21,7 +21,7 @@ export class Header {
     this.root = element("div", { class: "se-bar" }, element("span", { class: "se-segments", role: "group", "aria-label": "View" }, this.views), this.seasons,
       this.pick("Colour", "colour_by", get("colour_options")), this.clusters, this.pick("Space", "space", get("spaces")),
       get("spaces").length > 1 ? this.pick("Compare with", "compare", ["", ...get("spaces")]) : null,
-      element("span", { class: "se-fill" }), this.search.root, this.contrast);
+      element("span", { class: "se-fill" }), this.search.root);
   }
   get = (name) => this.explorer.get(name);
   pick(label, name, options) {

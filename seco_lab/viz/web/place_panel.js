@@ -1,6 +1,6 @@
 // The chosen place through the year, what it is like, and the places that the encoder finds most alike.
 
-import { button, element } from "./dom.js";
+import { button, element, refill } from "./dom.js";
 import { kmText, whereText } from "./geo.js";
 
 const HINT = "Click a place, on the map or on the plane, to see it through the seasons beside the places that the encoder finds most alike.";
@@ -18,7 +18,7 @@ export class PlacePanel {
     const fresh = detail.index === selected;
     this.root.classList.toggle("se-stale", !fresh);
     if (!fresh) return;
-    this.root.replaceChildren(this.placeCard(detail), this.neighbourCards(detail));
+    refill(this.root, this.placeCard(detail), this.neighbourCards(detail));
     this.markSeason();
   }
   markSeason() {

@@ -66,7 +66,7 @@ export class Stage {
     this.earthLayer = layerOf(this.earth, [scale, scale], shift);
     this.pane.centre = [0.5, 0.5];
     this.pane.scale = this.pane.height;
-    this.pane.fitted = true;
+    Object.assign(this.pane, { fitted: true, home: false });
     this.show();
   }
   show() {
