@@ -17,7 +17,8 @@ import torch
 
 from seco_lab.cube import make_cube
 from seco_lab.downstream.features import extract
-from seco_lab.downstream.linear_probe import STRENGTHS, linear_probe
+from seco_lab.downstream.linear_probe import linear_probe
+from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import frozen_copy
 from seco_lab.input_spec import InputSpec

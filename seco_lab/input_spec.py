@@ -14,6 +14,7 @@ UNITS: dict[str, float | None] = {
     "eurosat_jpeg": 2750 / 255 * 1e-4,  # EuroSAT's pictures: reflectance 0.275 is written as 255
     "seco_8bit": 1 / 255,  # the official SeCo files: reflectance 1 is written as 255
     "uint8": None,
+    "uint16": None,  # counts of commercial satellites, whose calibration is not in the files
 }
 
 

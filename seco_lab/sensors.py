@@ -101,7 +101,25 @@ NAIP = Sensor(
 )
 RGB8 = Sensor("rgb8", NAIP.bands[:3], ("R", "G", "B"), "picture, 8 bits a channel")
 
-_SENSORS = (SENTINEL2_L2A, SENTINEL2_L1C, NAIP, RGB8)
+# WorldView-2 and -3, in the order of an 8-band file; RGB files of the same satellites hold R, G, B.
+WORLDVIEW = Sensor(
+    "worldview",
+    (
+        Band("C", 427, 1.84),
+        Band("B", 478, 1.84),
+        Band("G", 546, 1.84),
+        Band("Y", 608, 1.84),
+        Band("R", 659, 1.84),
+        Band("RE", 724, 1.84),
+        Band("N1", 833, 1.84),
+        Band("N2", 949, 1.84),
+        Band("PAN", 640, 0.46),
+    ),
+    ("R", "G", "B"),
+    "digital counts, pan-sharpened or not",
+)
+
+_SENSORS = (SENTINEL2_L2A, SENTINEL2_L1C, NAIP, RGB8, WORLDVIEW)
 
 
 def sensor_named(name: str) -> Sensor:

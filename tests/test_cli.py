@@ -301,6 +301,17 @@ def test_help_of_weights_has_an_example(action, capsys):
     assert f"seco-lab weights {action}" in capsys.readouterr().out.split("example:")[1]
 
 
+@pytest.mark.parametrize(("task", "own"), [("eurosat", "--measure-input"), ("oscd", "--protocol")])
+def test_help_of_a_task_shows_its_own_options(task, own, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["probe", task, "--help"])
+    assert end.value.code == 0
+    options, _, example = capsys.readouterr().out.partition("example:")
+    assert own in options
+    assert "--share" not in options
+    assert f"seco-lab probe {task}" in example
+
+
 @pytest.mark.parametrize("command", "demo plan gather pretrain embed probe explore weights".split())
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as end:

@@ -5,7 +5,7 @@ import torch
 
 from seco_lab.batch import generator_for
 from seco_lab.nn.encoders import resnet18
-from seco_lab.nn.segmentation import ChangeDecoder, SiameseUNet
+from seco_lab.nn.segmentation import ChangeDecoder, PyramidSegmenter, SiameseUNet
 
 
 def images(size_px=64, seed=0):
@@ -69,3 +69,36 @@ def test_odd_sizes_and_encoders_are_refused():
         model(images(64)[0], images(32)[0])
     with pytest.raises(ValueError, match="Linear has none"):
         SiameseUNet(torch.nn.Linear(2, 2))
+
+
+def test_class_scores_for_each_pixel():
+    model = PyramidSegmenter(resnet18(3, width=8), 3)
+    assert model(torch.zeros(2, 3, 64, 96)).shape == (2, 3, 64, 96)
+    assert len({id(p) for p in model.parameters()} & {id(p) for p in model.encoder.parameters()}) > 0
+    names = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+    assert names == {"encoder", "decoder"}
+
+
+def test_pyramid_segmenter_learns_where_a_square_is():
+    chance = torch.Generator().manual_seed(0)
+    pictures = torch.randn(2, 3, 64, 64, generator=chance) * 0.1
+    truth = torch.zeros(2, 64, 64, dtype=torch.long)
+    for row, (y, x) in enumerate([(4, 8), (30, 20)]):
+        truth[row, y : y + 16, x : x + 16] = 1
+    pictures += 2 * truth[:, None]
+    model = PyramidSegmenter(resnet18(3, width=8), 2).eval()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(pictures), truth).backward()
+        optimiser.step()
+    found = model(pictures).argmax(1)
+    shared = ((found == 1) & (truth == 1)).sum() / ((found == 1) | (truth == 1)).sum()
+    assert shared > 0.7
+
+
+def test_segmenter_refuses_what_it_cannot_use():
+    with pytest.raises(ValueError, match="two classes or more"):
+        PyramidSegmenter(resnet18(3, width=8), 1)
+    with pytest.raises(ValueError, match="wanted an encoder with feature_maps"):
+        PyramidSegmenter(torch.nn.Linear(2, 2), 2)

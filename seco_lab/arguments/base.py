@@ -15,6 +15,15 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, allow_abbrev=False, **options)
 
+    def parse_known_args(
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse, but the subcommand itself complains of what it does not know."""
+        found, odd = super().parse_known_args(args, namespace)
+        if odd:
+            self.error(f"unrecognized arguments: {' '.join(odd)}")
+        return found, odd
+
     def error(self, message: str) -> NoReturn:
         """One sentence on stderr and exit code 2."""
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)

@@ -1,40 +1,128 @@
-"""``probe``."""
+"""``probe`` and its tasks."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from seco_lab.arguments.base import add_reading, command
+from seco_lab.arguments.base import Parser, add_reading, command
 
 
 def add_probe(commands: Any) -> None:
     """``probe``."""
-    probe = command(
-        commands,
+    probe = commands.add_parser(
         "probe",
-        "commands.probing:probe",
-        "measure what frozen features are worth",
-        "seco-lab probe eurosat --weights runs/seco --data EuroSAT_RGB --json",
+        help="measure what features are worth on a labelled task",
+        description="What an encoder is worth on a labelled task, beside what has learnt nothing.",
+        epilog="example:\n  seco-lab probe eurosat --weights runs/seco --data EuroSAT_RGB --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    probe.add_argument("task", choices=["eurosat", "oscd", "bigearthnet"])
-    probe.add_argument("--weights", required=True, metavar="RUN_OR_FILE|random")
-    add_reading(probe)
-    probe.add_argument("--data", required=True, metavar="FOLDER")
-    probe.add_argument("--test", metavar="FOLDER", help="eurosat, bigearthnet: a separate folder of tests")
-    probe.add_argument(
+    tasks = probe.add_subparsers(dest="task", required=True, parser_class=Parser, metavar="TASK")
+    for add in (
+        _add_eurosat,
+        _add_bigearthnet,
+        _add_fmow,
+        _add_naip,
+        _add_geoimagenet,
+        _add_oscd,
+    ):
+        add(tasks)
+
+
+def task(tasks: Any, name: str, function: str, summary: str, data: str, more: str = "") -> Parser:
+    """A task with the options that all tasks share; its example ends with ``more``."""
+    example = f"seco-lab probe {name} --weights runs/seco --data {data} {more}".rstrip()
+    parser = command(tasks, name, f"commands.{function}", summary, example)
+    parser.add_argument("--weights", required=True, metavar="RUN_OR_FILE|random")
+    add_reading(parser)
+    parser.add_argument("--data", required=True, metavar="FOLDER")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
+    return parser
+
+
+def add_test_and_size(parser: Parser) -> None:
+    """What tasks of whole images share."""
+    parser.add_argument("--test", metavar="FOLDER", help="a separate folder of tests")
+    parser.add_argument(
         "--size-px", type=int, help="resize images to this size (the encoder's own, but at least 128)"
     )
-    probe.add_argument(
-        "--protocol", choices=["distance", "unet", "official"], help="oscd: how change is found (distance)"
+
+
+def add_class_options(parser: Parser) -> None:
+    """What tasks of one label an image share."""
+    add_asking(parser)
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
+    parser.add_argument(
+        "--official-epochs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the paper's own protocol as well, quirks included (100 epochs in the papers)",
     )
-    probe.add_argument("--epochs", type=int, help="oscd: of the U-Net (100)")
-    probe.add_argument("--share", type=float, help="bigearthnet: part of the labels to use, such as 0.1 (1)")
-    probe.add_argument(
+    parser.add_argument(
+        "--curve", action="store_true", help="also with 1, 5, 10 and 50 %% of the labels, and for every k"
+    )
+    parser.add_argument(
+        "--spatial-km",
+        type=float,
+        metavar="KM",
+        help="also with lists parted at random and by blocks of KM",
+    )
+    parser.add_argument("--figures", metavar="FOLDER", help="draw what was measured as PNG files")
+
+
+def add_asking(parser: Parser) -> None:
+    """How images with labels are shown to an encoder."""
+    add_test_and_size(parser)
+    parser.add_argument(
         "--measure-input",
         action="store_true",
-        default=None,
-        help="eurosat: limits and statistics of its pictures in place of those that the weights learned with",
+        help="limits and statistics of its pictures in place of those that the weights learned with",
     )
-    probe.add_argument("--device", default="auto")
-    probe.add_argument("--seed", type=int, default=0)
-    probe.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
+    parser.add_argument("--cache", metavar="FOLDER", help="keep features here, for the next question")
+
+
+def _add_eurosat(tasks: Any) -> None:
+    summary = "one of ten kinds of land cover an image"
+    parser = task(tasks, "eurosat", "class_probing:eurosat", summary, "EuroSAT_RGB", "--curve --json")
+    add_class_options(parser)
+
+
+def _add_fmow(tasks: Any) -> None:
+    summary = "one of 62 kinds of places a picture"
+    add_class_options(task(tasks, "fmow", "class_probing:fmow", summary, "fMoW/train", "--test fMoW/val"))
+    summary = "one of 62 kinds of places, all pictures of a place together"
+    add_asking(
+        task(tasks, "fmow-temporal", "class_probing:fmow_temporal", summary, "fMoW/train", "--test fMoW/val")
+    )
+
+
+def _add_naip(tasks: Any) -> None:
+    summary = "one kind of land cover an aerial image"
+    add_class_options(task(tasks, "naip", "class_probing:naip", summary, "NAIP", "--spatial-km 5"))
+
+
+def _add_geoimagenet(tasks: Any) -> None:
+    summary = "one of many kinds of things a photograph, with the place known"
+    add_class_options(task(tasks, "geoimagenet", "class_probing:geoimagenet", summary, "GeoImageNet"))
+
+
+def _add_bigearthnet(tasks: Any) -> None:
+    summary = "several of 19 kinds of land cover a patch"
+    parser = task(tasks, "bigearthnet", "probing:bigearthnet", summary, "BigEarthNet-v1.0", "--share 0.1")
+    add_test_and_size(parser)
+    parser.add_argument("--share", type=float, default=1.0, help="part of the labels to use, such as 0.1 (1)")
+
+
+def _add_oscd(tasks: Any) -> None:
+    summary = "where a city changed between two dates"
+    parser = task(tasks, "oscd", "probing:oscd", summary, "OSCD", "--protocol unet")
+    parser.add_argument(
+        "--protocol",
+        choices=["distance", "unet", "official"],
+        default="distance",
+        help="how change is found (distance)",
+    )
+    parser.add_argument("--epochs", type=int, help="of the U-Net (100)")

@@ -51,7 +51,9 @@ _DATA_VARIABLES = ("labels", "mask", "boxes")
 
 def _given(values: Mapping[str, ArrayLike | None]) -> dict[str, tuple[tuple[str, ...], Any]]:
     """Optional variables that were given, as xarray wants them: (dimensions, values)."""
-    return {name: (OPTIONAL[name], np.asarray(v)) for name, v in values.items() if v is not None}
+    # What is an array already may be lazy and stays so.
+    given = {name: v for name, v in values.items() if v is not None}
+    return {name: (OPTIONAL[name], v if hasattr(v, "dtype") else np.asarray(v)) for name, v in given.items()}
 
 
 def _band_coords(sensor: Sensor, bands: Sequence[str]) -> dict[str, tuple[str, Any]]:

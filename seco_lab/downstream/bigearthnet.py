@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from seco_lab.downstream.features import extract
-from seco_lab.downstream.floors import RandomConvolutions, statistics_of, untrained_like
-from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.features import FeatureOptions, encoder_entry, extract_both
+from seco_lab.downstream.floors import unlearnt_features
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
 from seco_lab.downstream.multilabel import (
     OFFICIAL_BATCH,
     MultilabelOutcome,
@@ -28,7 +28,7 @@ from seco_lab.downstream.multilabel import (
 )
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
-from seco_lab.embeddings import cube_hash, module_hash
+from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.sensors import SENTINEL2_L2A
@@ -156,11 +156,8 @@ def evaluate_bigearthnet(
     train = cubes.train if share == 1 else cubes.train.isel(patch=rows)
     task = _Task(SplitCubes(train, cubes.test, cubes.how), names, strengths, seed, device)
     check_multilabel(task.labels, task.truth, names)
-    options = {
-        "batch_size": batch_size, "device": device, "precision": precision, "cache": cache,
-        "progress": progress,
-    }  # fmt: skip
-    found = task.probe(*task.features(encoder, spec, options))
+    options = FeatureOptions(batch_size, device, precision, cache, progress)
+    found = task.probe(*extract_both(encoder, task.cubes, spec, options))
     others = task.baselines(encoder, spec, options) if baselines else {}
     macro = {who: both["macro_ap"].value for who, both in others.items()}
     settings = _settings(found, share, precision, spec) | {"baseline_macro_ap": macro}
@@ -224,30 +221,15 @@ class _Task:
     def truth(self) -> NDArray[np.uint8]:
         return multilabels_of(self.cubes.test)
 
-    def features(
-        self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]
-    ) -> tuple[NDArray, NDArray]:
-        train, test = (
-            extract(encoder, cube, spec, **options) for cube in (self.cubes.train, self.cubes.test)
-        )
-        return train, test
-
     def probe(self, train: NDArray, test: NDArray) -> MultilabelOutcome:
         options = {"strengths": self.strengths, "seed": self.seed, "device": self.device}
         return multilabel_probe(train, self.labels, test, **options)
 
     def baselines(
-        self, encoder: nn.Module, spec: InputSpec, options: dict[str, Any]
+        self, encoder: nn.Module, spec: InputSpec, options: FeatureOptions
     ) -> dict[str, dict[str, Score]]:
         """Scores of what has learnt nothing from images."""
-        native = replace(spec, size_px=int(self.cubes.train.sizes["x"]))
-        convolutions = RandomConvolutions(len(spec.bands), seed=self.seed)
-        statistics = tuple(statistics_of(cube, spec) for cube in (self.cubes.train, self.cubes.test))
-        parts = {
-            "floor": statistics,
-            "untrained": self.features(untrained_like(encoder, seed=self.seed), spec, options),
-            "random_features": self.features(convolutions, native, options),
-        }
+        parts = unlearnt_features(encoder, self.cubes, spec, options, seed=self.seed)
         found = {who: self.probe(*features).scores for who, features in parts.items()}
         found["prior"] = np.broadcast_to(self.labels.mean(0), self.truth.shape)
         return {who: multilabel_scores(scores, self.truth, seed=self.seed) for who, scores in found.items()}
@@ -268,10 +250,7 @@ class _Task:
             classes=self.names,
             seed=self.seed,
             settings=settings,
-            encoder={
-                "name": str(getattr(encoder, "name", type(encoder).__name__)),
-                "hash": module_hash(encoder),
-            },
+            encoder=encoder_entry(encoder),
             input_spec=spec.to_dict(),
             notes=tuple(self._notes(spec)),
         )

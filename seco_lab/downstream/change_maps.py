@@ -19,8 +19,8 @@ from seco_lab.downstream.pairs import Folds, judged, name_of, pixels_of
 from seco_lab.downstream.ranking import best_threshold
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
-from seco_lab.nn.inputs import standardise, to_unit_range
-from seco_lab.nn.segmentation import STRIDE
+from seco_lab.nn.inputs import network_input
+from seco_lab.nn.segmentation import STRIDE, maps_of
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,8 @@ def feature_distance(
     height, width = images.shape[-2:]
     mode = "reflect" if min(height, width) > STRIDE else "replicate"
     images = F.pad(images, (0, -width % STRIDE, 0, -height % STRIDE), mode=mode)
-    maps = _maps(copy.deepcopy(encoder).eval().to(where), images)
+    maps_of(encoder)
+    maps = copy.deepcopy(encoder).eval().to(where).feature_maps(images)
     total = torch.zeros(images.shape[-2:], device=where)
     for stage in stages:
         # What lies beyond the border must not count in mean and spread.
@@ -207,16 +208,7 @@ def feature_distance(
     return total[:height, :width].cpu().numpy()
 
 
-def _maps(encoder: nn.Module, images: Tensor) -> list[Tensor]:
-    if not hasattr(encoder, "feature_maps"):
-        raise ValueError(
-            f"change detection needs an encoder with feature_maps, such as seco_lab.nn.resnet18; "
-            f"{type(encoder).__name__} has none"
-        )
-    return encoder.feature_maps(images)
-
-
 def prepared(city: xr.Dataset, spec: InputSpec) -> Tensor:
     """Network input (2, C, H, W) of a scene, at its own size."""
     counts = torch.as_tensor(pixels_of(city, spec.bands).astype(np.float32))
-    return standardise(to_unit_range(counts, spec, str(city.attrs["unit"])), spec)
+    return network_input(counts, spec, str(city.attrs["unit"]))

@@ -17,12 +17,12 @@ from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.change_maps import CityAnswer
-from seco_lab.downstream.finetune import flip_and_turn
+from seco_lab.downstream.finetune import check_schedule, flip_and_turn
 from seco_lab.downstream.pairs import PATCH_PX, Folds, cut_pairs, pixels_of, ungrid
 from seco_lab.downstream.ranking import best_threshold
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
-from seco_lab.nn.inputs import standardise, to_unit_range
+from seco_lab.nn.inputs import network_input
 from seco_lab.nn.segmentation import STRIDE, SiameseUNet
 from seco_lab.sources.oscd import UNLABELLED
 
@@ -68,11 +68,7 @@ class UNetProtocol:
         Raises:
             ValueError: A number is out of range.
         """
-        if self.epochs < 1 or self.batch_size < 1 or self.lr <= 0:
-            raise ValueError(
-                "epochs, batch_size and lr must be positive, "
-                f"got {self.epochs}, {self.batch_size} and {self.lr}"
-            )
+        check_schedule(self.epochs, self.batch_size, self.lr)
         if self.size_px < STRIDE or self.size_px % STRIDE:
             raise ValueError(f"size_px must be a multiple of {STRIDE}, got {self.size_px}")
 
@@ -134,8 +130,7 @@ class _Trainer:
         device: torch.device,
     ) -> _Trainer:
         cube = cut_pairs(cities, size_px=config.size_px)
-        order = list(spec.check_bands([str(name) for name in cube["band"].values]))
-        images = torch.as_tensor(cube["reflectance"].values[:, :, order])
+        images = _counts_of(cube, spec)
         masks = torch.as_tensor(cube["mask"].values)
         held = held_out(cube["mask"].values, wanted=config.threshold is None)
         model = SiameseUNet(encoder, seed=config.seed).to(device)
@@ -195,7 +190,7 @@ class _Trainer:
         return both[:, :-1].reshape(images.shape), both[:, -1]
 
     def _prepared(self, images: Tensor) -> Tensor:
-        return standardise(to_unit_range(images.float().to(self.device), self.spec, self.unit), self.spec)
+        return network_input(images.float().to(self.device), self.spec, self.unit)
 
     @torch.inference_mode()
     def chances(self, images: Tensor) -> NDArray[np.float32]:
@@ -221,10 +216,14 @@ class _Trainer:
 
     def map_of(self, city: xr.Dataset) -> NDArray[np.float32]:
         """Probability of change of each pixel of a scene, shape (H, W)."""
-        plain = cut_pairs([city], size_px=self.config.size_px)
-        order = list(self.spec.check_bands([str(name) for name in plain["band"].values]))
-        found = self.chances(torch.as_tensor(plain["reflectance"].values[:, :, order]))
+        found = self.chances(_counts_of(cut_pairs([city], size_px=self.config.size_px), self.spec))
         return ungrid(found, pixels_of(city).shape[-2:])
+
+
+def _counts_of(cube: xr.Dataset, spec: InputSpec) -> Tensor:
+    """Counts (N, 2, C, S, S) of all pairs, bands in the order of the contract."""
+    order = list(spec.check_bands([str(name) for name in cube["band"].values]))
+    return torch.as_tensor(cube["reflectance"].values[:, :, order])
 
 
 def held_out(masks: NDArray[np.uint8], *, wanted: bool) -> NDArray[np.bool_]:

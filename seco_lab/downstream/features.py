@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,34 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
+from seco_lab.downstream.splits import SplitCubes
 from seco_lab.embeddings import cube_hash, embed, module_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.whole import whole_file
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """How features are computed; see ``extract``."""
+
+    batch_size: int = 256
+    device: str = "auto"
+    precision: str = "float32"
+    cache: str | Path | None = None
+    progress: bool = False
+
+
+def extract_both(
+    encoder: nn.Module, cubes: SplitCubes, spec: InputSpec, options: FeatureOptions
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features of the first season of the training (N, D) and of the test images (M, D)."""
+    train, test = (extract(encoder, cube, spec, **asdict(options)) for cube in (cubes.train, cubes.test))
+    return train, test
+
+
+def encoder_entry(encoder: nn.Module) -> dict[str, str]:
+    """Name and hash of an encoder, for the protocol of a result."""
+    return {"name": str(getattr(encoder, "name", type(encoder).__name__)), "hash": module_hash(encoder)}
 
 
 def extract(

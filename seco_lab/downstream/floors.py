@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seco_lab.batch import generator_for
+from seco_lab.downstream.features import FeatureOptions, extract_both
+from seco_lab.downstream.splits import SplitCubes
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import image_blocks
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import ResNet, encoder_from_settings
+from seco_lab.places.point import EARTH_RADIUS_KM, unit_vectors
 
 _PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ORIENTATIONS = 8
@@ -129,3 +133,56 @@ def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
             if callable(reset):
                 reset()
     return fresh.eval()
+
+
+def nearest_km(cubes: SplitCubes) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Row of the nearest training image of each test image on the map, and how far it is, both (M,).
+
+    The places of all images must be known.
+    """
+    from scipy.spatial import cKDTree
+
+    train, test = (unit_vectors(c["lon"].values, c["lat"].values) for c in (cubes.train, cubes.test))
+    chord, rows = cKDTree(train).query(test)
+    return rows, 2 * EARTH_RADIUS_KM * np.arcsin(chord / 2)
+
+
+def nearest_by_coordinates(cubes: SplitCubes, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """What the nearest training image shows, answered without a look at any pixel.
+
+    Args:
+        cubes: Training and test images.
+        labels: Shape (N,), of the training images.
+
+    Returns:
+        Class number of each test image, shape (M,); None where the place of an image is not known.
+    """
+    both = (cubes.train, cubes.test)
+    if not all(np.isfinite(cube["lon"].values + cube["lat"].values).all() for cube in both):
+        return None
+    return labels[nearest_km(cubes)[0]]
+
+
+def unlearnt_features(
+    encoder: nn.Module, cubes: SplitCubes, spec: InputSpec, options: FeatureOptions, *, seed: int = 0
+) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Features of training and test images by what has learnt nothing from images.
+
+    Args:
+        encoder: The encoder that is judged.
+        cubes: Training and test images.
+        spec: The encoder's input contract.
+        options: How features are computed.
+        seed: Seed of the weights.
+
+    Returns:
+        "floor" (colour statistics), "untrained" (same architecture and contract) and "random_features"
+        (random convolutions, at the size that the images have), each of both lists.
+    """
+    native = replace(spec, size_px=int(cubes.train.sizes["x"]))
+    convolutions = RandomConvolutions(len(spec.bands), seed=seed)
+    return {
+        "floor": (statistics_of(cubes.train, spec), statistics_of(cubes.test, spec)),
+        "untrained": extract_both(untrained_like(encoder, seed=seed), cubes, spec, options),
+        "random_features": extract_both(convolutions, cubes, native, options),
+    }

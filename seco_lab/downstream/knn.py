@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.downstream.labels import check_finite, holdout
-from seco_lab.downstream.linear_probe import VALIDATION_SHARE
+from seco_lab.downstream.logistic import VALIDATION_SHARE
 from seco_lab.neighbours import nearest
 
 KS = (1, 3, 5, 10, 20, 50)

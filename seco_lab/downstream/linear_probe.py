@@ -11,13 +11,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seco_lab.downstream.labels import check_finite, holdout
+from seco_lab.downstream.labels import holdout
+from seco_lab.downstream.logistic import (
+    STRENGTHS,
+    VALIDATION_SHARE,
+    check_probe,
+    fit_scores,
+    scores_of,
+    standardised,
+)
 from seco_lab.nn.devices import choose_device
-
-# Weight of the penalty ||W||^2 / 2 beside the mean loss.
-STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-VALIDATION_SHARE = 0.2
-_EVALUATIONS = 150
 
 
 @dataclass(frozen=True)
@@ -25,26 +28,21 @@ class ProbeOutcome:
     """What a probe chose and answered.
 
     Attributes:
-        predicted: Shape (M,), class of each test row.
+        scores: Shape (M, C), logits of each test row; the highest is the answer.
         strength: The strength chosen.
         validation: Accuracy on the validation part by strength; empty where the data were too few for one.
         converged: Whether the last fit reached its optimum within its budget of evaluations.
     """
 
-    predicted: NDArray[np.int64]
+    scores: NDArray[np.float32]
     strength: float
     validation: dict[float, float]
     converged: bool
 
-
-def standardised(features: NDArray, others: NDArray) -> tuple[Tensor, Tensor]:
-    """Features (N, D) and others (M, D), both scaled by mean and spread of the first; constant columns: 0."""
-    mean, std = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
-    # What varies by less than float32 resolves is a constant with rounding errors.
-    alive = std > 1e-6 * np.abs(mean) + 1e-30
-    scale = np.where(alive, 1 / np.where(alive, std, 1), 0)
-    first, second = ((part - mean) * scale for part in (features, others))
-    return torch.as_tensor(first, dtype=torch.float32), torch.as_tensor(second, dtype=torch.float32)
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class of each test row, shape (M,)."""
+        return self.scores.argmax(1)
 
 
 def fit_logistic(
@@ -62,36 +60,17 @@ def fit_logistic(
     Returns:
         Weights (C, D + 1), the bias in the last column, and whether they converged.
     """
-    # Ten classes make thin matrices: with images along the last axis both products run four times faster.
-    columns, target = x.T.contiguous(), y[None]
-    shape = (classes, x.shape[1] + 1)
-    weights = torch.zeros(shape, device=x.device) if start is None else start.clone()
-    weights.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        [weights],
-        max_iter=_EVALUATIONS,
-        max_eval=_EVALUATIONS,
-        tolerance_grad=1e-5,
-        tolerance_change=1e-7,
-        line_search_fn="strong_wolfe",
-    )
+    target = y[None]
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        scores = weights[:, :-1] @ columns + weights[:, -1:]
-        penalty = 0.5 * strength * weights[:, :-1].square().sum()
-        value = F.cross_entropy(scores[None], target) + penalty
-        value.backward()
-        return value
+    def objective(scores: Tensor) -> Tensor:
+        return F.cross_entropy(scores[None], target)
 
-    optimiser.step(loss)
-    evaluations = optimiser.state[weights]["func_evals"]
-    return weights.detach(), evaluations < _EVALUATIONS
+    return fit_scores(x, classes, objective, strength, start=start)
 
 
 def predict_logistic(x: Tensor, weights: Tensor) -> Tensor:
     """Class numbers (M,) of standardised features (M, D)."""
-    return F.linear(x, weights[:, :-1], weights[:, -1]).argmax(1)
+    return scores_of(x, weights).argmax(1)
 
 
 def linear_probe(
@@ -100,6 +79,7 @@ def linear_probe(
     test_features: NDArray,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    held: NDArray[np.bool_] | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> ProbeOutcome:
@@ -112,18 +92,16 @@ def linear_probe(
         labels: Shape (N,), class numbers from 0.
         test_features: Shape (M, D).
         strengths: Penalties to try.
+        held: Shape (N,), the rows to choose the strength on; by default a stratified fifth.
         seed: Seed of the validation part.
         device: Where to fit; by default on a GPU if there is one.
 
     Raises:
         ValueError: NaN in the features, or no strength.
     """
-    if not strengths or min(strengths) < 0:
-        raise ValueError(f"strengths must be one or more numbers of 0 or above, got {tuple(strengths)}")
-    check_finite(features, "training")
-    check_finite(test_features, "test")
+    check_probe(features, test_features, strengths)
     where, classes = choose_device(device), int(labels.max()) + 1
-    held = holdout(labels, VALIDATION_SHARE, seed=seed)
+    held = holdout(labels, VALIDATION_SHARE, seed=seed) if held is None else held
     if held.any():
         validation, start = _path(features, labels, held, strengths, classes, where)
         # The first of equals is the strongest, the most careful one.
@@ -134,7 +112,7 @@ def linear_probe(
         strength = sorted(strengths)[len(strengths) // 2]
     x, test = (part.to(where) for part in standardised(features, test_features))
     weights, converged = fit_logistic(x, torch.as_tensor(labels).to(where), classes, strength, start=start)
-    return ProbeOutcome(predict_logistic(test, weights).cpu().numpy(), strength, validation, converged)
+    return ProbeOutcome(scores_of(test, weights).cpu().numpy(), strength, validation, converged)
 
 
 def _path(

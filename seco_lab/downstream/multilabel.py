@@ -12,15 +12,20 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seco_lab.downstream.labels import check_finite
-from seco_lab.downstream.linear_probe import STRENGTHS, VALIDATION_SHARE, standardised
-from seco_lab.downstream.metrics import bootstrap_interval
+from seco_lab.downstream.logistic import (
+    STRENGTHS,
+    VALIDATION_SHARE,
+    check_probe,
+    fit_scores,
+    scores_of,
+    standardised,
+)
+from seco_lab.downstream.metrics import bootstrap_means
 from seco_lab.downstream.ranking import average_precision, resampled_average_precision
 from seco_lab.downstream.result import Score
 from seco_lab.nn.devices import choose_device
 
 OFFICIAL_BATCH = 256
-_EVALUATIONS = 150
 _FEWEST = 10
 
 
@@ -117,28 +122,12 @@ def fit_multilabel(
     Returns:
         Weights (C, D + 1), the bias in the last column, and whether they converged.
     """
-    columns, target = x.T.contiguous(), y.T.to(x.dtype).contiguous()
-    weights = torch.zeros(len(target), x.shape[1] + 1, device=x.device) if start is None else start.clone()
-    weights.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        [weights],
-        max_iter=_EVALUATIONS,
-        max_eval=_EVALUATIONS,
-        tolerance_grad=1e-5,
-        tolerance_change=1e-7,
-        line_search_fn="strong_wolfe",
-    )
+    target = y.T.to(x.dtype).contiguous()
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        scores = weights[:, :-1] @ columns + weights[:, -1:]
-        penalty = 0.5 * strength * weights[:, :-1].square().sum()
-        value = F.binary_cross_entropy_with_logits(scores, target) + penalty
-        value.backward()
-        return value
+    def objective(scores: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(scores, target)
 
-    optimiser.step(loss)
-    return weights.detach(), optimiser.state[weights]["func_evals"] < _EVALUATIONS
+    return fit_scores(x, len(target), objective, strength, start=start)
 
 
 def multilabel_probe(
@@ -163,15 +152,12 @@ def multilabel_probe(
     Raises:
         ValueError: NaN in the features, or no strength.
     """
-    if not strengths or min(strengths) < 0:
-        raise ValueError(f"strengths must be one or more numbers of 0 or above, got {tuple(strengths)}")
-    check_finite(features, "training")
-    check_finite(test_features, "test")
+    check_probe(features, test_features, strengths)
     where = choose_device(device)
     strength, validation = _strength(features, labels, strengths, seed, where)
     x, test = (part.to(where) for part in standardised(features, test_features))
     weights, converged = fit_multilabel(x, torch.as_tensor(labels).to(where), strength)
-    scores = F.linear(test, weights[:, :-1], weights[:, -1]).cpu().numpy()
+    scores = scores_of(test, weights).cpu().numpy()
     return MultilabelOutcome(scores, strength, validation, converged)
 
 
@@ -189,7 +175,7 @@ def _strength(
     y, found, weights = torch.as_tensor(labels[~held]).to(device), {}, None
     for strength in sorted(strengths, reverse=True):
         weights, _ = fit_multilabel(x, y, strength, start=weights)
-        scores = F.linear(val, weights[:, :-1], weights[:, -1]).cpu().numpy()
+        scores = scores_of(val, weights).cpu().numpy()
         found[strength] = float(average_precision(scores, labels[held]) or 0.0)
     return max(found, key=lambda value: (found[value], value)), found
 
@@ -222,15 +208,10 @@ def multilabel_scores(scores: NDArray, truth: NDArray, *, seed: int = 0) -> dict
     micro, macro = resampled_average_precision(scores, truth, seed=seed)
     batches = batch_precisions(scores, truth)
     return {
-        "micro_ap": _score(float(average_precision(scores, truth)), micro),
-        "macro_ap": _score(float(np.mean(per_class)), macro),
-        "batch_ap": Score(float(np.mean(batches)), *bootstrap_interval(batches, seed=seed)),
+        "micro_ap": Score.drawn(float(average_precision(scores, truth)), micro),
+        "macro_ap": Score.drawn(float(np.mean(per_class)), macro),
+        "batch_ap": Score.drawn(float(np.mean(batches)), bootstrap_means(batches, seed=seed)),
     }
-
-
-def _score(value: float, drawn: NDArray) -> Score:
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Score(value, float(min(low, value)), float(max(high, value)))
 
 
 def batch_precisions(scores: NDArray, truth: NDArray, batch_size: int = OFFICIAL_BATCH) -> list[float]:

@@ -22,11 +22,12 @@ from seco_lab.downstream.change_maps import (
     change_vectors,
 )
 from seco_lab.downstream.change_scores import CityScore, overall
+from seco_lab.downstream.features import encoder_entry
 from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.metrics import paired_bootstrap
 from seco_lab.downstream.pairs import PATCH_PX, Folds, city_folds, has_labels, judged
 from seco_lab.downstream.result import Protocol, Result
-from seco_lab.embeddings import cube_hash, module_hash
+from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.sensors import SENTINEL2_L1C
@@ -247,10 +248,7 @@ def _protocol(
         classes=("unchanged", "changed"),
         seed=seed,
         settings=settings | {"unit_of_sizes": "cities", "intervals": _interval_words(tested)},
-        encoder={
-            "name": str(getattr(encoder, "name", type(encoder).__name__)),
-            "hash": module_hash(encoder),
-        },
+        encoder=encoder_entry(encoder),
         input_spec=replace(spec, size_px=PATCH_PX).to_dict(),
         notes=tuple(_notes(spec, given, cities)),
     )

@@ -44,3 +44,8 @@ def standardise(pixels: Tensor, spec: InputSpec) -> Tensor:
 
 def _per_band(values: tuple[float, ...], images: Tensor) -> Tensor:
     return torch.tensor(values, device=images.device)[:, None, None]
+
+
+def network_input(images: Tensor, spec: InputSpec, unit: str) -> Tensor:
+    """Counts (..., C, H, W) as the network wants them, at the size that they have; see ``to_unit_range``."""
+    return standardise(to_unit_range(images, spec, unit), spec)

@@ -1,4 +1,4 @@
-"""Answers for each pixel: a decoder over the difference of two images' feature maps (arXiv:2103.16607)."""
+"""Answers for each pixel: of one image, or of the difference of two (arXiv:2103.16607)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seco_lab.nn.initialise import build_from_seed
+from seco_lab.nn.pyramid import FeaturePyramid
 
 DROPOUT = 0.3
 STRIDE = 32
@@ -25,6 +26,20 @@ class PixelEncoder(Protocol):
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """Maps (B, feature_channels[i], H / s, W / s), s = 2, 4, 8, 16, 32."""
         ...
+
+
+def maps_of(encoder: nn.Module) -> tuple[int, ...]:
+    """Widths of an encoder's five maps.
+
+    Raises:
+        ValueError: It gives no maps.
+    """
+    if not hasattr(encoder, "feature_maps"):
+        raise ValueError(
+            "wanted an encoder with feature_maps, such as seco_lab.nn.resnet18, for answers at places of the "
+            f"image; {type(encoder).__name__} has none"
+        )
+    return tuple(encoder.feature_channels)
 
 
 class _Step(nn.Module):
@@ -96,13 +111,9 @@ class SiameseUNet(nn.Module):
             ValueError: The encoder gives no maps.
         """
         super().__init__()
-        if not hasattr(encoder, "feature_maps"):
-            raise ValueError(
-                f"change detection needs an encoder with feature_maps, such as seco_lab.nn.resnet18; "
-                f"{type(encoder).__name__} has none"
-            )
+        channels = maps_of(encoder)
         self.encoder = copy.deepcopy(encoder)
-        build = partial(ChangeDecoder, encoder.feature_channels)
+        build = partial(ChangeDecoder, channels)
         self.decoder = build_from_seed(build, seed, "change decoder")
 
     def differences(self, before: Tensor, after: Tensor) -> list[Tensor]:
@@ -122,3 +133,65 @@ class SiameseUNet(nn.Module):
     def forward(self, before: Tensor, after: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Logits of change (B, H, W) from images (B, C, H, W), standardised."""
         return self.decoder(self.differences(before, after), generator)
+
+
+class PyramidSegmenter(nn.Module):
+    """One class a pixel from the feature pyramid of an encoder (semantic FPN, arXiv:1901.02446, sec. 3.1).
+
+    Every level gets a 3x3 convolution, GroupNorm and ReLU for each doubling up to stride 4, with bilinear x2
+    between them; the sum gets a 1x1 convolution and is enlarged x4 (bilinear).
+
+    Differs from sec. 3.1: all layers are as wide as the pyramid, and that is as wide as the first stage of
+    the encoder.
+    """
+
+    def __init__(self, encoder: nn.Module, classes: int, *, seed: int = 0) -> None:
+        """Put a fresh decoder on a copy of an encoder.
+
+        Args:
+            encoder: A ``PixelEncoder``; it is copied and stays as it is.
+            classes: Number of classes, background included.
+            seed: Seed of the decoder's first weights.
+
+        Raises:
+            ValueError: The encoder gives no maps, or there are fewer than two classes.
+        """
+        super().__init__()
+        if classes < 2:
+            raise ValueError(f"segmentation tells two classes or more apart, got {classes}")
+        channels = maps_of(encoder)[1:]
+        self.encoder = copy.deepcopy(encoder)
+        self.decoder = build_from_seed(partial(_PyramidDecoder, channels, classes), seed, "pyramid decoder")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes, H, W) from images (B, C, H, W), standardised; H and W multiples of 32."""
+        return self.decoder(self.encoder.feature_maps(images)[1:])
+
+
+class _PyramidDecoder(nn.Module):
+    def __init__(self, channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        width = channels[0]
+        self.pyramid = FeaturePyramid(channels, width)
+        self.levels = nn.ModuleList(_enlarging(width, doublings) for doublings in range(len(channels)))
+        self.last = nn.Conv2d(width, classes, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        pairs = zip(self.levels, self.pyramid(maps), strict=True)
+        total = torch.stack([level(part) for level, part in pairs]).sum(0)
+        return F.interpolate(self.last(total), scale_factor=4, mode="bilinear", align_corners=False)
+
+
+def _enlarging(width: int, doublings: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for number in range(max(1, doublings)):
+        layers += [nn.Conv2d(width, width, 3, padding=1, bias=False), nn.GroupNorm(_groups(width), width)]
+        layers.append(nn.ReLU(inplace=True))
+        if number < doublings:
+            layers.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False))
+    return nn.Sequential(*layers)
+
+
+def _groups(width: int) -> int:
+    """32 groups as in the paper, or as many as leave two channels in each."""
+    return next(groups for groups in (32, 16, 8, 4, 2, 1) if width % groups == 0 and width // groups >= 2)

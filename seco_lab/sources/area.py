@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from seco_lab.sensors import NAIP, Sensor, sensor_named
 from seco_lab.sources.base import BadFileError
 from seco_lab.sources.baseline import has_offset, without_offset
 from seco_lab.sources.geotiff_series import bands_of, sensor_of
-from seco_lab.sources.rasters import as_counts, date_in
+from seco_lab.sources.rasters import RasterMeta, as_counts, date_in, describe_raster
 from seco_lab.store.cog import lazy_raster, read_window
 
 # The offset is judged by so many pieces along each side: all of a Sentinel-2 tile would take minutes.
@@ -56,7 +55,7 @@ def open_area(
     if offset not in ("auto", "remove", "keep"):
         raise ValueError(f"offset must be 'auto', 'remove' or 'keep', got {offset!r}")
     meta = _described(path)
-    names = bands_of(meta["descriptions"], file_bands)
+    names = bands_of(meta.descriptions, file_bands)
     kind = sensor_named(sensor) if sensor else sensor_of(names)
     wanted = list(names if bands is None else bands)
     missing = [name for name in wanted if name not in names]
@@ -64,14 +63,14 @@ def open_area(
         raise LookupError(f"wanted bands {', '.join(wanted)}; {path.name} has {', '.join(names)}")
     unit = unit or ("uint8" if kind is NAIP else "dn")
     positions = [names.index(name) for name in wanted]
-    raw = lazy_raster(path, positions, meta["dtype"], chunk_px=chunk_px)
+    raw = lazy_raster(path, positions, meta.dtype, chunk_px=chunk_px)
     counts = _counts(raw, meta, unit)
     judged = offset == "auto" and unit == "dn" and kind is not NAIP
     lowered = offset == "remove" or (judged and has_offset(_pieces(path, positions, meta)))
     pixels = counts.map_blocks(without_offset, dtype=np.uint16) if lowered else counts
     date = date_in(path.name)
     return make_area(
-        pixels, bands=wanted, sensor=kind, crs=meta["crs"], transform=meta["transform"], unit=unit,
+        pixels, bands=wanted, sensor=kind, crs=meta.crs, transform=meta.transform, unit=unit,
         time=[np.datetime64("NaT") if date is None else date], attrs=_attrs(path, kind, lowered),
     )  # fmt: skip
 
@@ -84,27 +83,17 @@ def _attrs(path: Path, sensor: Sensor, lowered: bool) -> dict[str, str]:
     }
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> RasterMeta:
     """What a file says of itself.
 
     Raises:
         ValueError: It cannot be read or does not say where it lies.
     """
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-    names = ("descriptions", "nodata", "crs", "transform", "shape")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as source:
-                meta = {name: getattr(source, name) for name in names} | {"dtype": source.dtypes[0]}
-                # A file that was cut off opens, but its last pixel cannot be read.
-                source.read(window=((source.height - 1, source.height), (source.width - 1, source.width)))
-    except (RasterioError, OSError) as error:
-        cause = error.__cause__ or error
-        raise ValueError(f"{path} cannot be read, it may be truncated ({cause})") from error
-    if meta["crs"] is None:
+        meta = describe_raster(path)
+    except BadFileError as bad:
+        raise ValueError(f"{path} {bad}") from bad
+    if meta.crs is None:
         raise ValueError(
             f"wanted a scene with a coordinate system, got {path.name} without; set it, for example with "
             f"gdal_edit.py -a_srs EPSG:32631 {path.name}"
@@ -112,31 +101,31 @@ def _described(path: Path) -> dict[str, Any]:
     return meta
 
 
-def _pieces(path: Path, positions: Sequence[int], meta: dict[str, Any]) -> np.ndarray:
+def _pieces(path: Path, positions: Sequence[int], meta: RasterMeta) -> np.ndarray:
     """Counts of small pieces spread over a scene, (C, n)."""
-    height, width = meta["shape"]
+    height, width = meta.shape
     size, found = min(_PIECE_PX, height, width), []
     for top in np.linspace(0, height - size, _PIECES).astype(int).tolist():
         for left in np.linspace(0, width - size, _PIECES).astype(int).tolist():
             piece = read_window(str(path), positions, (top, left, size, size))
-            found.append(as_counts(piece, meta["nodata"]).reshape(len(positions), -1))
+            found.append(as_counts(piece, meta.nodata).reshape(len(positions), -1))
     return np.concatenate(found, axis=1)
 
 
-def _counts(raw: Any, meta: dict[str, Any], unit: str) -> Any:
+def _counts(raw: Any, meta: RasterMeta, unit: str) -> Any:
     """Chunks as an area stores them: unsigned integers or float32, 0 = no data."""
-    if np.issubdtype(np.dtype(meta["dtype"]), np.floating):
+    if np.issubdtype(np.dtype(meta.dtype), np.floating):
         if unit != "reflectance":
             raise ValueError(
-                f"wanted 8- or 16-bit integers, got {meta['dtype']}; say unit='reflectance' if they are that"
+                f"wanted 8- or 16-bit integers, got {meta.dtype}; say unit='reflectance' if they are that"
             )
-        return raw.map_blocks(_reflectance, meta["nodata"], dtype=np.float32)
+        return raw.map_blocks(_reflectance, meta.nodata, dtype=np.float32)
     try:
-        as_counts(np.zeros(0, meta["dtype"]), None)
+        as_counts(np.zeros(0, meta.dtype), None)
     except BadFileError as bad:
         raise ValueError(f"the file {bad}") from bad
-    kept = np.uint8 if meta["dtype"] == "uint8" else np.uint16
-    return raw.map_blocks(as_counts, meta["nodata"], dtype=kept)
+    kept = np.uint8 if meta.dtype == "uint8" else np.uint16
+    return raw.map_blocks(as_counts, meta.nodata, dtype=kept)
 
 
 def _reflectance(pixels: np.ndarray, nodata: float | None) -> np.ndarray:

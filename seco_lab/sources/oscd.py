@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seco_lab.sensors import SENTINEL2_L1C
 from seco_lab.sources.base import BadFileError
 from seco_lab.sources.rasters import as_counts, date_in, place_of
+from seco_lab.sources.scenes import splits_below
 
 UNLABELLED = 255
 OSCD_ATTRS = {
@@ -86,7 +87,7 @@ def find_cities(root: str | Path, *, rectified: bool = False) -> list[CityFiles]
     if not root.is_dir():
         raise FileNotFoundError(f"no folder at {root}; name the folder that holds the cities of OSCD")
     folders = sorted(p for p in [*root.glob("*"), *root.glob("*/*")] if p.is_dir())
-    labels, splits = _labels_below(folders), _splits_below(root)
+    labels, splits = _labels_below(folders), splits_below(root)
     found = [city for folder in folders if (city := _city(folder, labels, splits, rectified)) is not None]
     if not found:
         wanted = "imgs_1_rect and imgs_2_rect" if rectified else "imgs_1 and imgs_2"
@@ -147,15 +148,6 @@ def _labels_below(folders: Sequence[Path]) -> dict[str, Path]:
                 found.setdefault(name, path)
                 break
     return found
-
-
-def _splits_below(root: Path) -> dict[str, str]:
-    """Official lists ``train.txt`` and ``test.txt``: names joined by commas."""
-    splits = {}
-    for split in ("train", "test"):
-        for path in [*root.glob(f"{split}.txt"), *root.glob(f"*/{split}.txt")]:
-            splits |= {name.strip(): split for name in path.read_text().split(",") if name.strip()}
-    return splits
 
 
 def _dates_of(folder: Path, parts: Sequence[Path]) -> tuple[np.datetime64, np.datetime64]:

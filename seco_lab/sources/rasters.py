@@ -37,6 +37,52 @@ class Raster:
     nodata: float | None
 
 
+@dataclass(frozen=True)
+class RasterMeta:
+    """What a raster file says of itself; its pixels stay on disk.
+
+    Attributes:
+        count: Number of bands.
+        dtype: Type of the first band's numbers.
+        shape: Height and width.
+        crs: Its coordinate system, a rasterio CRS; None where the file names none.
+        transform: As of ``Raster``.
+        descriptions: Name of each band, None where the file gives none.
+        nodata: Value that stands for no data, None where the file states none.
+    """
+
+    count: int
+    dtype: str
+    shape: tuple[int, int]
+    crs: Any
+    transform: tuple[float, float, float, float, float, float]
+    descriptions: tuple[str | None, ...]
+    nodata: float | None
+
+
+def describe_raster(path: Path) -> RasterMeta:
+    """What a raster file says of itself.
+
+    Raises:
+        BadFileError: It cannot be read, or was cut off.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as source:
+                # A file that was cut off opens, but its last pixel cannot be read.
+                source.read(window=((source.height - 1, source.height), (source.width - 1, source.width)))
+                return RasterMeta(
+                    source.count, source.dtypes[0], source.shape, source.crs, tuple(source.transform)[:6],
+                    source.descriptions, source.nodata,
+                )  # fmt: skip
+    except (RasterioError, OSError) as error:
+        raise BadFileError(f"cannot be read, it may be truncated ({_first_line(error)})") from error
+
+
 def date_in(name: str) -> np.datetime64 | None:
     """The first date in a file name, with its time of day where one follows: 2020-01-28, 20190803T154559."""
     found = _DATE.search(name)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from seco_lab.downstream.knn import knn_predict, knn_probe
-from seco_lab.downstream.linear_probe import fit_logistic, linear_probe, standardised
+from seco_lab.downstream.linear_probe import fit_logistic, linear_probe
+from seco_lab.downstream.logistic import standardised
 
 
 @pytest.fixture(scope="module")

@@ -149,6 +149,17 @@ def test_access_that_stays_refused_fails_fast(root):
         assert "sig=" not in str(caught.value), "signatures are secrets"
 
 
+def test_no_signature_is_one_sentence(root):
+    class Tokenless(Unsigned):
+        def sign(self, href):
+            raise RuntimeError("the token endpoint does not answer")
+
+    with FaultServer(root) as server:
+        with pytest.raises(UnreachableError, match="cannot be signed: the token endpoint does not answer"):
+            read(server, signer=Tokenless())
+        assert server.requests == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
