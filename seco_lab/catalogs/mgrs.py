@@ -41,8 +41,7 @@ def _of_zone(epsg: int, bbox: BBox) -> Iterator[tuple[str, TileGrid, shapely.Pol
             max(1, math.floor(min(x) / _SQUARE_M) - 1), min(8, math.floor(max(x) / _SQUARE_M) + 1) + 1
         ):
             name, grid, outline = _tile(epsg, column, row)
-            turned = (shapely.transform(outline, lambda p, t=turn: p + (t, 0.0)) for turn in (-360, 0, 360))
-            if any(shapely.intersects(one, box) for one in turned):
+            if touches(outline, box):
                 yield name, grid, outline
 
 
@@ -75,3 +74,10 @@ def outline_of(grid: TileGrid, *, shown: float = 1.0) -> shapely.Polygon:
     centre = 6 * (grid.epsg % 100) - 183
     lon = np.asarray(lon) + 360 * np.round((centre - np.asarray(lon)) / 360)
     return shapely.polygons(np.stack([lon, lat], axis=1))
+
+
+def touches(outline: shapely.Geometry, box: shapely.Polygon) -> bool:
+    """Whether an outline whose longitudes may run on beyond 180 meets a box."""
+    west, south, east, north = box.bounds
+    boxes = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
+    return bool(shapely.intersects(outline, boxes).any())

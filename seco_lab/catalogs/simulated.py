@@ -12,7 +12,7 @@ import shapely
 from seco_lab.catalogs.base import Asset, BBox, Scene
 from seco_lab.catalogs.grid import TileGrid
 from seco_lab.catalogs.items import BANDS, SCL
-from seco_lab.catalogs.mgrs import TILE_M, outline_of, tiles_in
+from seco_lab.catalogs.mgrs import TILE_M, outline_of, tiles_in, touches
 from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.world.acquisition import REVISIT_DAYS, passes_near
 from seco_lab.world.atmosphere import cloud_amount
@@ -52,7 +52,7 @@ class SimulatedCatalog:
             scene
             for tile, grid, _ in tiles_in(bbox)
             for scene in self._passes(tile, grid, start, end)
-            if any(shapely.intersects(_turned(scene.footprint, turn), box) for turn in (-360, 0, 360))
+            if touches(scene.footprint, box)
         ]
 
     def sign(self, href: str) -> str:
@@ -112,10 +112,6 @@ def _frame(seed: int, grid: TileGrid, across: float, down: float) -> Frame:
     """The pixel at a share of the way across and down a tile."""
     column = round((grid.left + across * TILE_M) / 10)
     return Frame(seed, grid.epsg, column, -round((grid.top - down * TILE_M) / 10), 1)
-
-
-def _turned(footprint: shapely.Geometry, degrees: float) -> shapely.Geometry:
-    return shapely.transform(footprint, lambda points: points + (degrees, 0.0))
 
 
 def _asset(href: str, grid: TileGrid, band: str) -> Asset:
