@@ -208,7 +208,7 @@ print("labels at random:", at_random[-3:].round(2), " by the star:", by_star[-3:
 
 # %% [markdown]
 # **Read it honestly.** One order of labels is one throw of the dice: the star need not win. In our own trial
-# with 500 places, 20 labels by the star reached 71 %; five random orders lay between 61 and 76 %. Eight colour
+# with 500 places, 20 labels by the star reached 71 %, six random orders between 61 and 76 %. Eight colour
 # statistics can hardly tell a town from a field, whoever chooses the labels. Try other questions.
 #
 # ### Exercise 2

@@ -20,7 +20,7 @@ def add_plan(commands: Any) -> None:
     plan.add_argument(
         "--sampler",
         default="cities",
-        help="cities, population, land, continents, grid or a file of points/polygons",
+        help="cities, population, land, continents, climates, grid or a file of points/polygons",
     )
     plan.add_argument("--std-km", type=float, default=50.0, help="spread around a city in km (50)")
     plan.add_argument("--seed", type=int, default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab.catalogs.api import StacApi, earth_search
 from seco_lab.catalogs.base import Asset, BBox, Catalog, CatalogError, Scene
+from seco_lab.catalogs.bias import given_up_by
 from seco_lab.catalogs.find import find_scenes
 from seco_lab.catalogs.geoparquet import save_scenes
 from seco_lab.catalogs.items import NotASceneError, item_of, scene_of
@@ -31,6 +32,7 @@ __all__ = [
     "find_scenes",
     "Rung",
     "ladder",
+    "given_up_by",
     "Tasks",
     "save_tasks",
     "open_tasks",
