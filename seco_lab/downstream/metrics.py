@@ -68,6 +68,15 @@ class Comparison:
     high: float
     p: float
 
+    @classmethod
+    def of(cls, difference: float, draws: ArrayLike) -> Comparison:
+        """From the difference and its resampled values (R,); NaN where a resample gives none."""
+        draws = np.asarray(draws, np.float64)
+        draws = draws[np.isfinite(draws)]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        p = min(1.0, 2 * min(float((draws <= 0).mean()), float((draws >= 0).mean())))
+        return cls(float(difference), float(low), float(high), p)
+
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out zero."""
@@ -86,9 +95,7 @@ def paired_bootstrap(
     if first.shape != second.shape or not first.size:
         raise ValueError(f"a paired test needs the same items twice, got {first.shape} and {second.shape}")
     means = bootstrap_means(first - second, rounds=rounds, seed=seed)
-    low, high = np.quantile(means, [0.025, 0.975])
-    p = min(1.0, 2 * min(float((means <= 0).mean()), float((means >= 0).mean())))
-    return Comparison(float((first - second).mean()), float(low), float(high), p)
+    return Comparison.of(float((first - second).mean()), means)
 
 
 def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:

@@ -27,19 +27,29 @@ class Score:
         value: Mean over all test items.
         low: Lower end of the interval.
         high: Upper end.
-        items: Shape (N,), score of each test item; kept for paired comparisons.
+        items: Shape (N,), whether each test item is right; kept for paired comparisons.
+        draws: Shape (R,), values of the resamples, for scores that are no mean over items. Equal seeds and
+            test lists are resampled alike, so that draws of two encoders are pairs.
     """
 
     value: float
     low: float
     high: float
     items: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    draws: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, items: ArrayLike, *, seed: int = 0) -> Score:
         """The score of per-item results (N,), right or wrong."""
         items = np.asarray(items, bool)
         return cls(float(items.mean()), *bootstrap_interval(items, seed=seed), items)
+
+    @classmethod
+    def drawn(cls, value: float, draws: ArrayLike) -> Score:
+        """The score of resampled values (R,); NaN where a resample gives none."""
+        draws = np.asarray(draws, np.float32)
+        low, high = np.nanquantile(draws, [0.025, 0.975])
+        return cls(float(value), float(min(low, value)), float(max(high, value)), draws=draws)
 
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
