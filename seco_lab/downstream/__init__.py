@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
 from seco_lab.downstream.change_unet import UNetProtocol
+from seco_lab.downstream.comparing import compare
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
 from seco_lab.downstream.floors import RandomConvolutions, colour_statistics, untrained_like
@@ -15,8 +16,9 @@ from seco_lab.downstream.monitor import KnnMonitor
 from seco_lab.downstream.multilabel import multilabel_probe
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.pairs import cut_pairs
-from seco_lab.downstream.result import Protocol, Result, Score, compare, join_results
+from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.subspaces import SubspaceMonitor
+from seco_lab.downstream.tables import join_markdown, join_results
 
 __all__ = [
     "Comparison",
@@ -38,6 +40,7 @@ __all__ = [
     "cut_pairs",
     "extract",
     "finetune",
+    "join_markdown",
     "join_results",
     "knn_probe",
     "linear_probe",
