@@ -9,7 +9,7 @@ PLACES = Directions.of(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 0], [1, 0, 1], [np
 def test_query_by_hand():
     query = query_of(PLACES, [0, 1])
     np.testing.assert_allclose(query, [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-6)
-    by_hand = np.array([1, 0, 0]) - 0.5 * np.array([np.sqrt(0.5), 0, np.sqrt(0.5)])
+    by_hand = np.array([1, 0, 0]) - 0.25 * np.array([np.sqrt(0.5), 0, np.sqrt(0.5)])
     np.testing.assert_allclose(query_of(PLACES, [0], [3]), by_hand / np.linalg.norm(by_hand), atol=1e-6)
 
 
