@@ -1,7 +1,10 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from seco_lab.explore import Directions, best_rows, more_like, query_of
+from seco_lab.explore import Directions, best_rows, examples, more_like, query_of
 
 PLACES = Directions.of(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 0], [1, 0, 1], [np.nan, 0, 0], [1, 0.1, 0.1]]))
 
@@ -54,3 +57,8 @@ def test_best_rows_are_sorted_with_ties_by_row():
     assert best_rows(values, 2)[0].tolist() == [1, 3]
     assert best_rows(values, 9)[0].tolist() == [1, 3, 5, 4, 0]
     assert best_rows(np.full(3, np.nan), 2)[0].tolist() == []
+
+
+def test_the_page_without_python_weighs_negatives_alike():
+    page = (Path(examples.__file__).parents[1] / "viz" / "web" / "static_space.js").read_text()
+    assert float(re.search(r"const LESS = ([\d.]+);", page)[1]) == examples.LESS
