@@ -168,7 +168,7 @@ def open_report(browser, path, script=""):
     page.add_init_script(script)
     left, errors = [], []
     page.on("request", lambda r: left.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector(".se-pane")

@@ -199,7 +199,7 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
     page.on(
         "request", lambda r: left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None
     )
-    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(sheet.as_uri())
     hand = Hand(page)

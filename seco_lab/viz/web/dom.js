@@ -1,5 +1,7 @@
 // Small helpers of every part of the explorer: elements, bytes, questions to whoever holds the data.
 
+export const DAY_MS = 86_400_000;
+
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

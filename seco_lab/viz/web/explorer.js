@@ -66,7 +66,7 @@ export class Explorer {
     this.legend = element("div", { class: "se-legend" });
     this.problems = element("ul", { class: "se-problems", role: "status" });
     this.titles = { map: element("span", {}, "Where the places are"), plane: element("span"), rival: element("span") };
-    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, element("figcaption", {}, this.titles[name], this.toolsOf(pane)), pane.box);
+    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, element("figcaption", {}, this.titles[name], name === "map" && this.header.search.root, this.toolsOf(pane)), pane.box);
     this.rivalFigure = figure("rival", this.rival);
     this.side = element("div", { class: "se-panes" }, figure("map", this.map), figure("plane", this.plane), this.rivalFigure);
     this.root.append(this.header.root, this.side, this.stage.root, this.legend, this.problems, this.tabs(), this.tip);

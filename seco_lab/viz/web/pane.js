@@ -8,7 +8,7 @@ import { between, boundsOf, layerOf, mixed } from "./layers.js";
 import { PointGrid } from "./point_grid.js";
 
 const MAX_ZOOM = 4_000_000; // pixels per unit: 10 m per pixel on the map
-const QUICK_FRAME_MS = 24; // what a frame may cost while the hand moves
+const QUICK_FRAME_MS = 16; // what the points of a frame may cost while the hand moves; paper and marks come on top
 const SETTLE_MS = 150; // rest after which everything is drawn again
 const GLIDE_MS = 450, GLIDE_LIMIT = 400_000; // points that still move smoothly from frame to frame
 const KEYS = "Arrow keys move, plus and minus zoom, Enter selects the place nearest to the middle, "
