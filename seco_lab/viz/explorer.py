@@ -188,11 +188,11 @@ class EmbeddingExplorer(ExplorerAnswers):
             self.load_state(path)
             self._state_file = path
         except (ValueError, traitlets.TraitError) as error:
-            self.complain(f"{error}; the file is left as it is, and nothing is saved to it")
+            self.complain("state", f"{error}; the file is left as it is, and nothing is saved to it")
 
     def png(self) -> bytes:
         """The map and the plane as they stand, as a PNG picture."""
-        rgb, _ = self.painter.paint(self._look())
+        rgb = np.frombuffer(self.colours, np.uint8).reshape(-1, 3)  # as the browser has them
         plane = self.scene.plane(self.space)[:, self.season]
         hidden = np.zeros(self.count, bool)
         if self.shown:

@@ -9,6 +9,7 @@ from seco_lab.viz.painting import (
     CHANGE,
     CLUSTERS,
     DISAGREEMENT,
+    FIRST,
     LEARNED,
     LIKE,
     PCA,
@@ -90,6 +91,15 @@ def test_labels_are_learned_and_the_next_place_is_a_new_one(painted):
     blue = rgb[:, 2].astype(int) > rgb[:, 0]
     assert (blue == (book.learned.best() == 0)).all()
     assert paint(UNCERTAINTY)[1]["low_text"] == "certain"
+
+
+def test_one_component_tells_the_two_kinds_apart_on_one_scale_for_all_seasons(painted):
+    paint, _, _, kind = painted
+    (rgb, legend), (_, later) = paint(FIRST), paint(FIRST, season=2)
+    brightness = rgb.astype(int).sum(1)
+    ends = sorted([brightness[kind == 0], brightness[kind == 1]], key=np.mean)
+    assert ends[0].max() < ends[1].min()
+    assert legend == later
 
 
 def test_change_is_symmetric_about_the_middle(painted):
