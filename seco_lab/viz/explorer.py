@@ -97,7 +97,7 @@ class EmbeddingExplorer(ExplorerAnswers):
             tiles=tiles,
             tiles_credit=tiles_credit,
             season_labels=table.season_labels(),
-            colour_options=self.painter.options(comparing=False),
+            colour_options=self.painter.options,
             column_info=column_info(table.columns),
             spaces=list(table.spaces),
             space=first,
@@ -174,8 +174,9 @@ class EmbeddingExplorer(ExplorerAnswers):
             FileNotFoundError: No such file.
             ValueError: Not such a file, or made with other places.
         """
-        state = read_state(path, self.scene.table.patch_hash())
-        for name in KEPT:
+        state = read_state(path, self.scene.table.patch_hash)
+        # The first label and the first example choose a colour; the one that was kept comes last.
+        for name in (*KEPT, "colour_by"):
             if name in state:
                 setattr(self, name, state[name])
 

@@ -14,7 +14,7 @@ from seco_lab.viz.explorer_state import write_state
 from seco_lab.viz.explorer_traits import KEPT, ExplorerTraits
 from seco_lab.viz.learning import LabelBook
 from seco_lab.viz.packing import pack_plane
-from seco_lab.viz.painting import DISAGREEMENT, LEARNED, LIKE, PCA, SIMILARITY, UNCERTAINTY, Look, Painter
+from seco_lab.viz.painting import LEARNED, LIKE, SIMILARITY, UNCERTAINTY, Look, Painter
 from seco_lab.viz.scene import Scene
 from seco_lab.viz.selecting import shown_by
 
@@ -38,12 +38,10 @@ class ExplorerAnswers(ExplorerTraits):
 
     def save_state(self, path: str | Path) -> Path:
         """Write what was done here (selection, labels, bookmarks, view) as JSON."""
-        return write_state(path, {name: getattr(self, name) for name in KEPT}, self.scene.table.patch_hash())
+        return write_state(path, {name: getattr(self, name) for name in KEPT}, self.scene.table.patch_hash)
 
     @traitlets.observe("season", "space", "compare")
     def _on_frame(self, change: Mapping[str, Any]) -> None:
-        if change["name"] == "compare":
-            self._guarded(self._show_rival)
         if change["name"] == "space":
             self._guarded(self._show_note)
         self._guarded(self._learn)
@@ -139,11 +137,6 @@ class ExplorerAnswers(ExplorerTraits):
         if self.compare:
             self.rival_plane = pack_plane(self.scene.plane(self.compare)[:, self.season])
         self._show_colours()
-
-    def _show_rival(self) -> None:
-        if not self.compare and self.colour_by == DISAGREEMENT:
-            self.colour_by = PCA
-        self.colour_options = self.painter.options(comparing=bool(self.compare))
 
     def _show_colours(self) -> None:
         rgb, legend = self.painter.paint(self._look())

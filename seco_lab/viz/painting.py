@@ -84,10 +84,11 @@ class Painter:
         self._book = book
         self._kept: dict[tuple, Any] = {}
 
-    def options(self, *, comparing: bool) -> list[str]:
-        """Names that ``paint`` understands, as things stand."""
+    @property
+    def options(self) -> list[str]:
+        """Names that ``paint`` understands."""
         year = [CHANGE] if self._scene.table.seasons > 1 else []
-        rival = [DISAGREEMENT] if comparing else []
+        rival = [DISAGREEMENT] if len(self._scene.table.spaces) > 1 else []
         plain = self._scene.colour_options
         own = len(plain) - len(self._scene.table.columns)
         made = [FIRST, LIKE, CLUSTERS, *year, *rival, LEARNED, UNCERTAINTY]

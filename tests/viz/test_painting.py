@@ -109,8 +109,7 @@ def test_change_is_symmetric_about_the_middle(painted):
 
 def test_disagreement_says_how_many_neighbours_are_shared(painted):
     paint, _, painter, _ = painted
-    assert DISAGREEMENT in painter.options(comparing=True)
-    assert DISAGREEMENT not in painter.options(comparing=False)
+    assert DISAGREEMENT in painter.options
     assert "share 100%" in paint(DISAGREEMENT, compare="embedding")[1]["note"]
     assert "share 100%" not in paint(DISAGREEMENT, compare="other")[1]["note"]
 
