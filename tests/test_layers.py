@@ -23,6 +23,7 @@ LAYERS = [
 # Within a layer these pairs may import in this direction.
 SIBLINGS = {
     ("store", "cube"),
+    ("catalogs", "world"),
     ("sampling", "places"),
     ("seasons", "places"),
     ("fetch", "gather"),
