@@ -10,7 +10,8 @@ import rasterio
 from seco_lab.catalogs import Tasks
 from seco_lab.sensors import SENTINEL2_L2A
 
-SIDE_M = 9600  # a tile
+SIDE_M = 4800  # a tile
+SEEN_M = 4200  # how far from its left edge the last date has data
 TILES = {"33UUP": (32633, 300000.0, 5700000.0), "32UQC": (32632, 699960.0, 5700000.0)}
 DATES = ("2021-03-01", "2021-06-01", "2022-06-01", "2022-09-01")
 BANDS = ("B02", "B04", "B05", "B01")
@@ -30,12 +31,12 @@ def counts(tile, date, band, rows, columns):
 
 
 def classes(date, rows, columns):
-    """SCL: vegetation; cloud in the upper left 2 km on two dates; no data right of 9 km on the last."""
+    """SCL: vegetation; cloud in the upper left 2 km on two dates; no data at the right on the last."""
     scl = np.full(rows.shape, 4, np.uint8)
     if date in (DATES[1], DATES[3]):
         scl[(rows < 100) & (columns < 100)] = 9
     if date == DATES[3]:
-        scl[columns >= 450] = 0
+        scl[columns >= SEEN_M // 20] = 0
     return scl
 
 
@@ -49,7 +50,7 @@ def band_pixels(tile, date, band):
     if baseline_of(date) == "04.00":
         pixels = pixels + 1000
     if date == DATES[3]:
-        pixels[columns >= 9000 // RESOLUTION_M[band]] = 0
+        pixels[columns >= SEEN_M // RESOLUTION_M[band]] = 0
     return pixels.astype(np.uint16)
 
 
@@ -58,7 +59,7 @@ def name_of(tile, date, band):
 
 
 def write_archive(root, *, block_px=128):
-    """All files; about 5 MB."""
+    """All files; about 1 MB."""
     for tile, (epsg, left, top) in TILES.items():
         for date in DATES:
             for band, resolution in RESOLUTION_M.items():
@@ -80,15 +81,15 @@ def corners(places):
     rng = np.random.default_rng(3)
     for number in range(places):
         tile = list(TILES)[number % 2]
-        column, row = (rng.integers(36, (SIDE_M // 10 - 110) // 6, 2) * 6).tolist()
+        column, row = (rng.integers(34, (SEEN_M // 10 - 48) // 6, 2) * 6).tolist()
         if number == CLOUDY:
             column, row = 30, 30
         if number == EDGE:
-            column = SIDE_M // 10 - 60
+            column = SEEN_M // 10
         yield f"place-{number:03d}", tile, column, row
 
 
-def make_tasks(base, *, places=24, bands=BANDS, size_px=SIZE_PX, seasons=2, applied=False):
+def make_tasks(base, *, places=12, bands=BANDS, size_px=SIZE_PX, seasons=2, applied=False):
     """Tasks over the archive at ``base`` (an address or a folder): two seasons of two candidates each."""
     rows = []
     for patch, tile, column, row in corners(places):

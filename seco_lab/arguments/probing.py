@@ -25,6 +25,8 @@ def add_probe(commands: Any) -> None:
         _add_naip,
         _add_geoimagenet,
         _add_oscd,
+        _add_xview,
+        _add_spacenet,
     ):
         add(tasks)
 
@@ -133,3 +135,40 @@ def _add_oscd(tasks: Any) -> None:
         help="how change is found (distance)",
     )
     parser.add_argument("--epochs", type=int, help="of the U-Net (100)")
+
+
+def _add_scenes(parser: Parser, *, tile_px: int, tiles: int, lr: float) -> None:
+    """What tasks on scenes share: a schedule on tiles."""
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the scenes (10)")
+    parser.add_argument("--tiles-per-scene", type=int, default=tiles, help=f"in a pass ({tiles})")
+    parser.add_argument("--tile-px", type=int, default=tile_px, help=f"side of a tile ({tile_px})")
+    parser.add_argument("--lr", type=float, default=lr, help=f"peak learning rate of Adam ({lr:g})")
+    parser.add_argument("--frozen", action="store_true", help="train only what stands on the encoder")
+    parser.add_argument("--limit", type=int, help="only so many scenes")
+    parser.add_argument(
+        "--measure-input",
+        action="store_true",
+        help="limits and statistics of the scenes in place of those that the weights learned with",
+    )
+
+
+def _add_xview(tasks: Any) -> None:
+    summary = "where 60 kinds of objects are in pictures of 0.3 m"
+    parser = task(tasks, "xview", "scene_probing:xview", summary, "xView", "--epochs 10")
+    _add_scenes(parser, tile_px=416, tiles=16, lr=1e-4)
+    parser.add_argument("--labels", metavar="GEOJSON", help="xView_train.geojson, where it lies elsewhere")
+    parser.add_argument(
+        "--protocol",
+        choices=["scenes", "official"],
+        default="scenes",
+        help="whole scenes, or GASSL's 100 crops of 416 px a scene, which fixes all but --epochs (scenes)",
+    )
+
+
+def _add_spacenet(tasks: Any) -> None:
+    summary = "which pixels are buildings"
+    parser = task(tasks, "spacenet", "scene_probing:spacenet", summary, "AOI_2_Vegas_Train", "--epochs 10")
+    _add_scenes(parser, tile_px=256, tiles=4, lr=5e-4)
+    parser.add_argument(
+        "--variant", choices=["rgb", "8band", "pan"], default="rgb", help="which folder of images (rgb)"
+    )

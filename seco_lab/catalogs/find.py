@@ -57,7 +57,7 @@ def find_scenes(
         size_px: Side of a patch in pixels of 10 m.
         bands: "all", "rgb", "B02,B03" or names; the scene classification is always wanted too.
         snap: "grid": the patch lies at its place, to 30 m. "block": it is shifted by at most half an internal
-            tile (2.6 km) so that it lies in one, which takes a third to a half of the bytes to read.
+            tile (2.6 km) so that it lies in one, which takes about half of the bytes to read.
         steps: Where to look further when there is no scene, as from ``ladder``.
         candidates: Most scenes of a season.
         cell_deg: Side of a cell.
@@ -118,7 +118,7 @@ def _found(
     progress: bool,
 ) -> list[Chosen | Missing]:
     """What was found for each place, in the order of the plan; the scenes of one cell are in memory."""
-    found: list[Chosen | Missing] = [Missing("")] * len(plan)
+    found: list[Chosen | Missing] = [Missing("", "")] * len(plan)
     lon, lat = (plan.places[axis].to_numpy(float) for axis in ("lon", "lat"))
     with tqdm(total=len(plan), desc="searching", unit="place", disable=not progress) as bar:
         for group in groups(lon, lat, cell_deg=cell_deg):
@@ -177,7 +177,7 @@ def _told(
         return result
     lacking = [band for band in bands if not any(band in scene.assets for scene in scenes)]
     what = f"bands {', '.join(lacking)}" if lacking else "proj:transform and a UTM zone, or some band"
-    return Missing(f"none of {len(scenes)} scenes around it has {what}")
+    return Missing("no bands", f"none of {len(scenes)} scenes around it has {what}")
 
 
 def _laid(
@@ -195,9 +195,9 @@ def _laid(
         if corner is not None:
             laid.append((one, corner))
         elif neighbour:
-            laid.append(Missing(f"shifted into an internal tile it would overlap {neighbour}"))
+            laid.append(Missing("overlap", f"in an internal tile it would overlap {neighbour}"))
         else:
-            laid.append(Missing("no internal tile of the files holds the whole patch"))
+            laid.append(Missing("no tile", "no internal tile holds the whole patch"))
     return laid
 
 
@@ -206,11 +206,11 @@ def _tasks(plan: Plan, laid: Sequence[tuple[Chosen, Corner] | Missing], about: d
     import pandas as pd
     import shapely
 
-    rows, why = [], {}
+    rows, missing = [], {}
     places = zip(plan.places["name"], plan.places["lon"], plan.places["lat"], laid, strict=True)
     for name, lon, lat, one in places:
         if isinstance(one, Missing):
-            why[name] = one.why
+            missing[name] = one
         else:
             rows += [(name, *row, lon, lat) for row in _rows(*one, about["bands"])]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).astype(
@@ -223,8 +223,10 @@ def _tasks(plan: Plan, laid: Sequence[tuple[Chosen, Corner] | Missing], about: d
         }
     )
     points = shapely.points(table["lon"].to_numpy(float), table["lat"].to_numpy(float))
-    rejected = plan.places[plan.places["name"].isin(why.keys())]
-    rejected = rejected.assign(why=rejected["name"].map(why).astype(object))
+    rejected = plan.places[plan.places["name"].isin(missing.keys())]
+    for column in ("why", "detail"):
+        texts = [getattr(missing[name], column) for name in rejected["name"]]
+        rejected = rejected.assign(**{column: np.array(texts, object)})
     return Tasks(gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326"), rejected, about)
 
 

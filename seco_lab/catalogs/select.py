@@ -38,11 +38,13 @@ class Missing:
     """Why a place has no scenes.
 
     Attributes:
-        why: A sentence.
+        why: A word or two: polar, no tile, no scene, cloudy scenes, cut off, no bands, overlap.
+        detail: A sentence.
         seasons: Which seasons lack a scene; empty where no season is to blame.
     """
 
     why: str
+    detail: str
     seasons: tuple[int, ...] = ()
 
 
@@ -78,7 +80,9 @@ def select(
         wish: What is looked for.
     """
     if not LAT_LIMITS[0] <= lat <= LAT_LIMITS[1]:
-        return Missing(f"latitude {lat:.2f} lies in a polar zone (UPS), where Sentinel-2 has no tiles")
+        return Missing(
+            "polar", f"latitude {lat:.2f} lies in a polar zone (UPS), where Sentinel-2 has no tiles"
+        )
     first: Missing | None = None
     for tile, corner in _deepest_first(lon, lat, tiles, wish):
         rows = seeing(tile, corner, wish.size_px, margin_m=wish.margin_m)
@@ -90,10 +94,12 @@ def select(
             scenes = tuple(tuple((tile.scenes[rows[i]], step) for i, step in one) for one in found)
             return Chosen(tile.name, tile.grid, corner, scenes)
         empty = tuple(season for season, one in enumerate(found) if not one)
-        first = first or Missing(_reason(tile, rows, dates, empty[0], wish.steps), empty)
+        first = first or _missing(tile, rows, dates, empty, wish.steps)
     if first:
         return first
-    return Missing("no scene was found around it" if not tiles else "no tile holds the whole patch")
+    if not tiles:
+        return Missing("no scene", "no scene was found around it")
+    return Missing("no tile", "no tile holds the whole patch")
 
 
 def _deepest_first(lon: float, lat: float, tiles: Sequence[Tile], wish: Wish) -> list[tuple[Tile, Corner]]:
@@ -107,16 +113,21 @@ def _deepest_first(lon: float, lat: float, tiles: Sequence[Tile], wish: Wish) ->
     return [(tile, corner) for *_, tile, corner in sorted(held, key=lambda entry: entry[:2])]
 
 
-def _reason(
-    tile: Tile, rows: NDArray[np.intp], dates: NDArray[np.datetime64], season: int, steps: Sequence[Rung]
-) -> str:
-    """What stood in the way of a season."""
-    date, widest = dates[season], max(step.days for step in steps)
+def _missing(
+    tile: Tile,
+    rows: NDArray[np.intp],
+    dates: NDArray[np.datetime64],
+    empty: tuple[int, ...],
+    steps: Sequence[Rung],
+) -> Missing:
+    """What stood in the way of the first season that is empty."""
+    date, widest = dates[empty[0]], max(step.days for step in steps)
     near = np.abs(tile.time - date) <= np.timedelta64(round(widest * 24), "h")
-    seen = near[rows].sum()
-    text = f"season {season} ({date.astype('datetime64[D]')}): {near.sum()} scenes within {widest:g} days"
+    cloudy = near[rows] & (tile.cloud[rows] > steps[-1].max_cloud)
+    cut = int(near.sum() - near[rows].sum())
+    why = "cloudy scenes" if cloudy.any() else "cut off" if cut else "no scene"
+    detail = f"season {empty[0]} ({date.astype('datetime64[D]')}): {near.sum()} scenes within {widest:g} days"
     if near.any():
-        cloudy = (near[rows] & (tile.cloud[rows] > steps[-1].max_cloud)).sum()
-        text += f", {near.sum() - seen} of them do not show the whole patch or repeat one"
-        text += f", {cloudy} have more than {steps[-1].max_cloud:g} % cloud"
-    return text
+        detail += f", {cut} of them do not show the whole patch or repeat one"
+        detail += f", {cloudy.sum()} have more than {steps[-1].max_cloud:g} % cloud"
+    return Missing(why, detail, empty)

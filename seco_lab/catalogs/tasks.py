@@ -31,7 +31,8 @@ class Tasks:
             `epsg`, `x0`, `y0` the UTM grid of the patch (upper-left corner in metres), alike for all
             candidates of a place; `time` UTC; `offset_applied` True, False or None where the catalogue does
             not say; `rung` how far the search had to go; `assets` JSON text, band name -> unsigned href.
-        rejected: Places without a scene in some season: name, lon, lat, continent, stratum, `why`, point.
+        rejected: Places without a scene in some season: the columns of the plan, `why` (a word or two) and
+            `detail` (a sentence).
         about: At least the keys of ``ABOUT``, as JSON values.
     """
 

@@ -64,10 +64,31 @@ class FinetuneConfig:
 
 def flip_and_turn(images: Tensor, generator: torch.Generator) -> Tensor:
     """Square images (B, C, S, S), each turned or mirrored into one of its eight positions."""
-    across, down, turn = torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) < 0.5
+    return turned(images, draw_turns(len(images), generator))
+
+
+def draw_turns(count: int, generator: torch.Generator) -> Tensor:
+    """For each of so many images whether it is mirrored across, mirrored down and transposed: (3, count)."""
+    return torch.rand(3, count, 1, 1, 1, generator=generator).flatten(1) < 0.5
+
+
+def turned(images: Tensor, turns: Tensor) -> Tensor:
+    """Square images (B, C, S, S) in the positions that ``draw_turns`` drew, in this order."""
+    across, down, turn = turns.to(images.device)[:, :, None, None, None]
     images = torch.where(across, images.flip(3), images)
     images = torch.where(down, images.flip(2), images)
     return torch.where(turn, images.transpose(2, 3), images)
+
+
+def turned_boxes(boxes: Tensor, turns: Tensor, size_px: float) -> Tensor:
+    """Boxes (N, 4) of one square image as they lie after ``turned``; turns has shape (3,)."""
+    left, top, right, bottom = boxes.unbind(1)
+    across, down, turn = turns.tolist()
+    if across:
+        left, right = size_px - right, size_px - left
+    if down:
+        top, bottom = size_px - bottom, size_px - top
+    return torch.stack([top, left, bottom, right] if turn else [left, top, right, bottom], dim=1)
 
 
 def finetune(
@@ -196,7 +217,7 @@ def _train(
     per_epoch = math.ceil(len(images) / config.batch_size)
     steps = per_epoch * config.epochs
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rise_and_fall(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rise_and_fall(step, steps))
     for step in tqdm(range(steps), unit="step", disable=not progress):
         epoch, place = divmod(step, per_epoch)
         order = torch.randperm(len(images), generator=generator_for(config.seed, epoch, "order"))
@@ -212,7 +233,8 @@ def _train(
         schedule.step()
 
 
-def _rise_and_fall(step: int, steps: int) -> float:
+def rise_and_fall(step: int, steps: int) -> float:
+    """Learning rate of a step as a part of its peak: up over a tenth of the steps, down as a cosine."""
     rise = max(1, steps // 10)
     return min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / steps)))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from seco_lab.fetch.estimate import Estimate, estimate
 from seco_lab.fetch.journal import journal_path
 from seco_lab.fetch.local import Pace
 from seco_lab.fetch.outcome import Provenance
 from seco_lab.fetch.run import FetchReport, fetch
+from seco_lab.fetch.source import ArchiveSource
 from seco_lab.fetch.tables import provenance_path, read_costs, read_provenance, read_rejected
+from seco_lab.fetch.verify import Verification, verify
 
 __all__ = [
-    "FetchReport", "Pace", "Provenance", "fetch", "journal_path", "provenance_path", "read_costs",
-    "read_provenance", "read_rejected",
+    "ArchiveSource", "Estimate", "FetchReport", "Pace", "Provenance", "Verification", "estimate", "fetch",
+    "journal_path", "provenance_path", "read_costs", "read_provenance", "read_rejected", "verify",
 ]  # fmt: skip

@@ -93,11 +93,20 @@ class Wanted:
 
     def __post_init__(self) -> None:
         SENTINEL2_L2A.subset(self.bands)
-        if not 0 <= self.max_cloud <= 100 or not 0 <= self.max_nodata_share <= 1:
-            raise ValueError(
-                "max_cloud is a percentage from 0 to 100 and max_nodata_share a share from 0 to 1, got "
-                f"{self.max_cloud} and {self.max_nodata_share}"
-            )
+        check_limits(self.max_cloud, self.max_nodata_share)
+
+
+def check_limits(max_cloud: float, max_nodata_share: float) -> None:
+    """Refuses limits that are no percentage and no share.
+
+    Raises:
+        ValueError: Out of range.
+    """
+    if not 0 <= max_cloud <= 100 or not 0 <= max_nodata_share <= 1:
+        raise ValueError(
+            "max_cloud is a percentage from 0 to 100 and max_nodata_share a share from 0 to 1, got "
+            f"{max_cloud} and {max_nodata_share}"
+        )
 
 
 def jobs_of(tasks: Tasks) -> list[Job]:

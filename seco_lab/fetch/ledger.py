@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from seco_lab.catalogs import Tasks
-from seco_lab.cube import make_cube
-from seco_lab.cube.grid import centres_of
-from seco_lab.fetch.grid import PIXEL_M
+from seco_lab.fetch.cubes import cube_of
 from seco_lab.fetch.jobs import Job, Wanted, jobs_of
 from seco_lab.fetch.journal import STORED, Journal, journal_path
 from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.gather.ledger import only_writer
-from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.store import append, open_cube, save_cube
 
 REQUEST = "fetch"  # attribute of the cube
@@ -129,7 +125,11 @@ class Ledger:
             self._next_block += 1
 
     def _store(self, jobs: Sequence[Job]) -> None:
-        cube = self._cube(jobs)
+        pixels = np.stack([self.journal.pixels(job.patch, self.patch_shape) for job in jobs])
+        rows = [self.journal.provenance(job.patch) for job in jobs]
+        asked = {REQUEST: json.dumps(self._request), "plan_hash": self._request["plan_hash"]}
+        source = str(self.tasks.about["catalog"])
+        cube = cube_of(jobs, pixels, rows, self.wanted, source=source).assign_attrs(asked)
         if self.out.exists():
             append(self.out, cube)
         else:
@@ -137,32 +137,6 @@ class Ledger:
         patches = [job.patch for job in jobs]
         self.journal.stored(patches)
         self.states |= dict.fromkeys(patches, STORED)
-
-    def _cube(self, jobs: Sequence[Job]) -> xr.Dataset:
-        rows = [self.journal.provenance(job.patch) for job in jobs]
-        grid = {name: [getattr(job, name) for job in jobs] for name in ("epsg", "x0", "y0")}
-        lon, lat = centres_of(**grid, side_m=self.wanted.size_px * PIXEL_M)
-        covered = [[100 * np.nansum([r.cloud_share, r.shadow_share]) for r in row] for row in rows]
-        return make_cube(
-            np.stack([self.journal.pixels(job.patch, self.patch_shape) for job in jobs]),
-            patch=[job.patch for job in jobs],
-            time=np.array([[r.time for r in row] for row in rows], "datetime64[ns]"),
-            lon=lon,
-            lat=lat,
-            **grid,
-            sensor=SENTINEL2_L2A,
-            bands=self.wanted.bands,
-            cloud_cover=np.array(covered, np.float32),
-            nodata_share=np.array([[r.nodata_share for r in row] for row in rows], np.float32),
-            item_id=[[r.item_id for r in row] for row in rows],
-            attrs={
-                "source": str(self.tasks.about["catalog"]),
-                "licence": "Copernicus Sentinel data: free, full and open",
-                "attribution": "contains modified Copernicus Sentinel data",
-                REQUEST: json.dumps(self._request),
-                "plan_hash": self._request["plan_hash"],
-            },
-        )
 
     def provenance_rows(self) -> list[dict[str, Any]]:
         """Where each image of the cube comes from, in the order of the cube."""

@@ -130,8 +130,10 @@ def fetch(
         finally:
             write_tables(ledger)
         if ledger.count(STORED) + ledger.count(FETCHED) + ledger.count(FAILED) == 0:
+            why = ledger.journal.reasons(REJECTED)
             raise LookupError(
-                f"none of the {len(ledger.jobs)} places could be had; reasons are in {rejected_path(out)}"
+                f"none of the {len(ledger.jobs)} places could be had ({next(iter(why.values()))[0]}); all "
+                f"reasons are in {rejected_path(out)}"
             )
         cost = ledger.journal.cost()
         if not ledger.left():

@@ -85,7 +85,7 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     import geopandas as gpd
     import pandas as pd
 
-    searched = ledger.tasks.rejected.assign(detail="")
+    searched = ledger.tasks.rejected
     reasons = ledger.journal.reasons(REJECTED)
     rows = [
         {"name": job.patch, "lon": job.lon, "lat": job.lat, "stratum": "", **_said(*reasons[job.patch])}

@@ -7,7 +7,10 @@ from typing import Protocol
 
 
 class Signer(Protocol):
-    """Knows with which address a file may be read; every catalogue is one."""
+    """Knows with which address a file may be read; every catalogue is one.
+
+    Both methods raise RuntimeError with a sentence where no signature can be had.
+    """
 
     def sign(self, href: str) -> str:
         """The address to be used now."""

@@ -115,7 +115,7 @@ class RangeClient:
         """One request, at its turn."""
         gate = self.gates.setdefault(urlsplit(href).netloc, Gate(self._most))
         async with gate.pass_through() as began:
-            address = await asyncio.to_thread(sign, href)
+            address = await _signed(sign, href)
             try:
                 part = await self._receive(address, href, start, stop, counts)
             except ThrottledError as throttled:
@@ -151,3 +151,11 @@ class RangeClient:
                 count.requests += 1
                 count.bytes += len(body)
                 count.seconds += perf_counter() - begun
+
+
+async def _signed(sign: Callable[[str], str], href: str) -> str:
+    """An address to be used now; asking for a new token takes time, so it is done in a thread."""
+    try:
+        return await asyncio.to_thread(sign, href)
+    except RuntimeError as error:
+        raise UnreachableError(f"{named(href)} cannot be signed: {in_words(error)}") from error

@@ -164,9 +164,7 @@ def joined(header: TiffHeader, numbers: Sequence[int], size: int) -> list[list[i
     for n in sorted(numbers, key=lambda n: header.offsets[n]):
         offset, count = int(header.offsets[n]), int(header.counts[n])
         if offset < 0 or count < 0 or offset + count > size:
-            raise CorruptError(
-                f"{header.source} has a damaged header: a tile lies behind the end of the file"
-            )
+            raise CorruptError(f"{header.source} has a damaged header: a tile lies behind its end")
         if runs and offset - end <= _GAP_BYTES and offset + count - begin <= _JOINED_BYTES:
             runs[-1].append(n)
         else:

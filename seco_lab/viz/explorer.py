@@ -91,7 +91,7 @@ class EmbeddingExplorer(ExplorerAnswers):
             count=table.count,
             abilities=ABILITIES,
             mercator=pack_mercator(table.lonlat),
-            names=table.names.tolist() if table.count <= NAMES_LIMIT else [],
+            names=table.names.astype(str).tolist() if table.count <= NAMES_LIMIT else [],
             land=packed_land(),
             cities=[list(city) for city in largest_cities()],
             tiles=tiles,

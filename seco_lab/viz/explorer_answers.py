@@ -156,6 +156,8 @@ class ExplorerAnswers(ExplorerTraits):
 
     def _relabel(self) -> None:
         self.book.take(self.classes, self.marks)
+        if self.classes and not self.marks:
+            self.book.prepare(self.space, self.season)
         fresh = self.book.learned is None
         self._learn()
         if fresh and self.book.learned is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.explore import (
+    REST,
     Clusters,
     Compared,
     LeadingChange,
@@ -29,6 +30,9 @@ DISAGREEMENT = "disagreement with the other space"
 LEARNED = "labels, learned"
 UNCERTAINTY = "labels, uncertainty"
 OVERLAP_K = 10
+REST_COLOUR = "#c9ced2"
+PALE = np.array([225, 228, 230])
+SHADES, DOUBT_FADES = 64, 0.85  # of a class's colour, and how much of it a tie takes away
 
 __all__ = [
     "CHANGE",
@@ -166,21 +170,19 @@ class Painter:
         learned = self._book.learned
         if learned is None:
             return self._grey("name classes and label a few places under 'Label and learn'")
-        tints = {**self._book.colours, "rest": "#c9ced2"}
-        palette = np.array([colours.rgb_of(tints[name]) for name in learned.classes], np.float64)
-        grey = np.array([225, 228, 230], np.float64)
-        doubt = np.nan_to_num(learned.uncertainty, nan=1.0)[:, None] * 0.85
-        rgb = palette[np.maximum(learned.best(), 0)] * (1 - doubt) + grey * doubt
-        rgb[learned.best() < 0] = colours.MISSING_RGB
+        tints = {**self._book.colours, REST: REST_COLOUR}
         hexes = [tints[name] for name in learned.classes]
-        counts = np.bincount(learned.best()[learned.best() >= 0], minlength=len(hexes))
+        best, known = learned.best(), np.isfinite(learned.uncertainty)
+        # One row of shades a class, from its colour to grey; looked up, because a million blends take long.
+        steps = np.linspace(0, DOUBT_FADES, SHADES)[:, None]
+        shades = np.stack([np.array(colours.rgb_of(c)) * (1 - steps) + PALE * steps for c in hexes])
+        step = (np.where(known, learned.uncertainty, 0) * (SHADES - 1)).astype(np.intp)
+        rgb = shades.astype(np.uint8)[np.maximum(best, 0), step]
+        rgb[best < 0] = colours.MISSING_RGB
+        counts = np.bincount(best[best >= 0], minlength=len(hexes))
         names = [f"{name}: {count:,}" for name, count in zip(learned.classes, counts, strict=True)]
-        return rgb.astype(np.uint8), {
-            "kind": "classes",
-            "names": names,
-            "colours": hexes,
-            "note": "the paler, the less certain",
-        }
+        note = "the paler, the less certain"
+        return rgb, {"kind": "classes", "names": names, "colours": hexes, "note": note}
 
     def _uncertainty(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         if self._book.learned is None:

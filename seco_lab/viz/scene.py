@@ -238,9 +238,11 @@ class Scene:
         if apart is None:
             return ""
         seasons, places = apart
+        ratio = seasons / max(places, 1e-9)
+        told = f"{ratio:.0%} of it" if ratio < 1 else f"{ratio:.1f} times as much"
         return (
-            f"In {space!r}, two seasons of a place differ by {seasons:.3f} and two places by {places:.3f} "
-            f"(1 - cosine, mean): the season accounts for {seasons / max(places, 1e-9):.0%} of that."
+            f"In {space!r}, two places of one season differ by {places:.3f} (1 - cosine, mean), "
+            f"two seasons of one place by {seasons:.3f}: {told}."
         )
 
     def _km(self, a: int, b: int) -> float | None:

@@ -178,7 +178,7 @@ def test_flipped_bits_of_a_header_never_give_other_pixels_of_a_deflated_band(tmp
 
     async def flip_all():
         right, grid = await read()
-        for bit in range(0, 8 * 400, 31):
+        for bit in range(0, 8 * 400, 67):
             at, flip = divmod(bit, 8)
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << flip]) + whole[at + 1 :])
             try:

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from scene_files import picture, write_scene, write_xview, xview_entry
 
 from seco_lab.sources.xview import boxes_within, find_xview
 from seco_lab.sources.xview_classes import XVIEW_CLASSES
-from tests.scene_files import picture, write_scene, write_xview, xview_entry
 
 CAR, BUILDING = 18, 73
 

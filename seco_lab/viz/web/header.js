@@ -20,8 +20,7 @@ export class Header {
     this.contrast = button("◐", () => explorer.set("contrast", !get("contrast")), { class: "se-icon", title: "High contrast", "aria-label": "High contrast", "aria-pressed": "false" });
     this.root = element("div", { class: "se-bar" }, element("span", { class: "se-segments", role: "group", "aria-label": "View" }, this.views), this.seasons,
       this.pick("Colour", "colour_by", get("colour_options")), this.clusters, this.pick("Space", "space", get("spaces")),
-      get("spaces").length > 1 ? this.pick("Compare with", "compare", ["", ...get("spaces")]) : null,
-      element("span", { class: "se-fill" }), this.search.root, this.contrast);
+      get("spaces").length > 1 ? this.pick("Compare with", "compare", ["", ...get("spaces")]) : null);
   }
   get = (name) => this.explorer.get(name);
   pick(label, name, options) {

@@ -1,6 +1,6 @@
 // Label and learn: a few named places, a classifier for all others, and the place to ask about next.
 
-import { button, download, element } from "./dom.js";
+import { button, download, element, refill } from "./dom.js";
 import { rowsOf } from "./bits.js";
 
 const MOST = 2000; // places labelled at once
@@ -77,7 +77,7 @@ export class LabelPanel {
   refresh() {
     const { classes, marks } = this, learned = this.explorer.get("learned") ?? {};
     const count = (k) => marks.filter(([, c]) => c === k).length;
-    this.list.replaceChildren(...classes.map((one, k) => element("span", { class: "se-class" },
+    refill(this.list, ...classes.map((one, k) => element("span", { class: "se-class" },
       button(named(one, " ", element("small", {}, String(count(k)))), () => this.choose(k), { role: "radio", "aria-checked": String(k === this.current), title: `Label the clicked place; key ${k + 1}` }),
       button("×", () => this.remove(k), { class: "se-icon", "aria-label": `Remove the class ${one.name}` }))));
     this.next.disabled = !(learned.next >= 0);

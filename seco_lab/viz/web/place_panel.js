@@ -1,6 +1,6 @@
 // The chosen place through the year, what it is like, and the places that the encoder finds most alike.
 
-import { button, element } from "./dom.js";
+import { button, element, refill } from "./dom.js";
 import { kmText, whereText } from "./geo.js";
 
 const HINT = "Click a place, on the map or on the plane, to see it through the seasons beside the places that the encoder finds most alike.";
@@ -18,7 +18,7 @@ export class PlacePanel {
     const fresh = detail.index === selected;
     this.root.classList.toggle("se-stale", !fresh);
     if (!fresh) return;
-    this.root.replaceChildren(this.placeCard(detail), this.neighbourCards(detail));
+    refill(this.root, this.placeCard(detail), this.neighbourCards(detail));
     this.markSeason();
   }
   markSeason() {
@@ -64,7 +64,7 @@ export class PlacePanel {
       onfocus: () => this.explorer.hover(n.index), onblur: () => this.explorer.hover(-1) },
       element("span", { class: "se-row" }, n.dates.map((_, s) => this.tile(n, s, 44))),
       element("span", { class: "se-text" }, element("b", {}, `${rank + 1}`), ` ${n.name}`),
-      element("small", {}, [`cosine ${n.similarity.toFixed(3)}`, n.km === null ? null : `${kmText(n.km)} km`, n.dates[this.get("season")]].filter(Boolean).join(" · ")))));
+      element("small", {}, [`cos ${n.similarity.toFixed(3)}`, n.km === null ? null : `${kmText(n.km)} km`, n.dates[this.get("season")]].filter(Boolean).map((text) => element("span", {}, text))))));
     const body = cards.length ? element("ol", {}, cards) : element("p", { class: "se-hint" }, "No other place can be compared with this one.");
     return element("div", { class: "se-card se-neighbours" }, element("h3", {}, head, element("small", {}, note)), body);
   }
