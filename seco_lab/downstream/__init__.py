@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
 from seco_lab.downstream.change_unet import UNetProtocol
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
 from seco_lab.downstream.comparing import compare
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
@@ -16,15 +17,18 @@ from seco_lab.downstream.monitor import KnnMonitor
 from seco_lab.downstream.multilabel import multilabel_probe
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.pairs import cut_pairs
+from seco_lab.downstream.published import published_rows
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.subspaces import SubspaceMonitor
 from seco_lab.downstream.tables import join_markdown, join_results
 
 __all__ = [
+    "ClassTask",
     "Comparison",
     "FeatureDistance",
     "FinetuneConfig",
     "KnnMonitor",
+    "ProbeSettings",
     "Protocol",
     "RandomConvolutions",
     "Result",
@@ -38,6 +42,7 @@ __all__ = [
     "colour_statistics",
     "compare",
     "cut_pairs",
+    "evaluate_classes",
     "extract",
     "finetune",
     "join_markdown",
@@ -47,6 +52,7 @@ __all__ = [
     "multilabel_probe",
     "official_probe",
     "paired_bootstrap",
+    "published_rows",
     "spaces_of",
     "untrained_like",
 ]
