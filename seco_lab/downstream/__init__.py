@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
 from seco_lab.downstream.change_unet import UNetProtocol
+from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
 from seco_lab.downstream.floors import RandomConvolutions, colour_statistics, untrained_like
@@ -16,10 +17,13 @@ from seco_lab.downstream.multilabel import multilabel_probe
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.pairs import cut_pairs
 from seco_lab.downstream.result import Protocol, Result, Score, compare, join_results
+from seco_lab.downstream.segmentation import SegmentationProtocol, evaluate_segmentation
 from seco_lab.downstream.subspaces import SubspaceMonitor
+from seco_lab.downstream.tiles import scenes_of
 
 __all__ = [
     "Comparison",
+    "DetectionProtocol",
     "FeatureDistance",
     "FinetuneConfig",
     "KnnMonitor",
@@ -27,6 +31,7 @@ __all__ = [
     "RandomConvolutions",
     "Result",
     "Score",
+    "SegmentationProtocol",
     "SpaceReading",
     "SubspaceMonitor",
     "SubspaceReport",
@@ -36,6 +41,8 @@ __all__ = [
     "colour_statistics",
     "compare",
     "cut_pairs",
+    "evaluate_detection",
+    "evaluate_segmentation",
     "extract",
     "finetune",
     "join_results",
@@ -44,6 +51,7 @@ __all__ = [
     "multilabel_probe",
     "official_probe",
     "paired_bootstrap",
+    "scenes_of",
     "spaces_of",
     "untrained_like",
 ]

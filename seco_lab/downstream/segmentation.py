@@ -25,15 +25,22 @@ from seco_lab.nn.devices import choose_device
 from seco_lab.nn.segmentation import PyramidSegmenter
 from seco_lab.sources.oscd import UNLABELLED
 
+_MEASURED = 256  # masks that class weights are measured on
+
 
 @dataclass(frozen=True)
 class SegmentationProtocol(TileProtocol):
     """How an encoder is asked for the class of each pixel; see ``TileProtocol``.
 
     Differs from GASSL's protocol: a pyramid decoder in place of PSANet
-    (docs/decisions/0151-pyramid-in-place-of-psanet.md).
+    (docs/decisions/0151-pyramid-in-place-of-psanet.md), and rare classes weigh more.
+
+    Attributes:
+        class_weights: Weight of each class in the loss; None measures the share of each class in the training
+            masks and takes the root of its inverse, which keeps a rare class from drowning.
     """
 
+    class_weights: tuple[float, ...] | None = None
     tiles_per_scene: int = 4
     tile_px: int = 256
     overlap_px: int = 64
@@ -71,17 +78,32 @@ def train_segmenter(
             f"the masks of all {len(scenes)} training scenes are empty, so there is nothing to learn; "
             "take scenes with labels"
         )
+    weights = torch.tensor(protocol.class_weights or measured_weights(scenes, classes), device=where)
+    if len(weights) != classes:
+        raise ValueError(f"wanted a weight for each of {classes} classes, got {len(weights)}")
     model = PyramidSegmenter(encoder, classes, seed=protocol.seed).to(where)
 
     def loss_of(batch: TileBatch) -> Tensor:
         masks = np.stack([seen_mask(scenes[name], corner, protocol.tile_px) for name, corner in batch.places])
         wanted = turned(torch.as_tensor(masks)[:, None], batch.turns)[:, 0].to(where)
         logits = F.interpolate(model(batch.images), protocol.tile_px, mode="bilinear", align_corners=False)
-        losses = F.cross_entropy(logits, wanted.long(), ignore_index=UNLABELLED, reduction="sum")
+        losses = F.cross_entropy(logits, wanted.long(), weights, ignore_index=UNLABELLED, reduction="sum")
         return losses / (wanted != UNLABELLED).sum().clamp(min=1)
 
     train_on_tiles(model, scenes, spec, protocol, loss_of, device=where, progress=progress)
     return model
+
+
+def measured_weights(scenes: Mapping[str, xr.Dataset], classes: int) -> tuple[float, ...]:
+    """A weight for each class: the root of the inverse of its share in at most 256 masks; their mean is 1."""
+    names = list(scenes)
+    chosen = names[:: max(1, len(names) // _MEASURED)]
+    counts = sum(
+        np.bincount(mask[mask < classes], minlength=classes)
+        for mask in (scenes[name]["mask"].values.ravel() for name in chosen)
+    )
+    weights = np.sqrt(counts.sum() / np.maximum(counts, 1)) * (counts > 0)
+    return tuple((weights / weights[counts > 0].mean()).tolist())
 
 
 def seen_mask(scene: xr.Dataset, corner: tuple[int, int], size_px: int) -> NDArray[np.uint8]:
