@@ -10,16 +10,16 @@ own rows only.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import torch
+from step import SPEC, ReadyBatches
 from torch import Tensor
 
-from seco_lab.batch import Batch
-from seco_lab.input_spec import InputSpec
 from seco_lab.methods import GASSL, MoCo, SeCo, SimCLR, VICReg
 from seco_lab.nn.devices import keep_freed_memory
 from seco_lab.nn.encoders import resnet50
@@ -27,9 +27,6 @@ from seco_lab.train import PretrainingRun, TrainConfig
 from seco_lab.train.estimate import peak_memory_bytes
 
 SIZE_PX, QUEUE, WANTED, MIB = 224, 16384, 256, 2**20
-SPEC = InputSpec(
-    "sentinel2-l2a", ("B04", "B03", "B02"), "dn", (0,) * 3, (1e4,) * 3, (0.5,) * 3, (0.3,) * 3, 10, SIZE_PX
-)
 METHODS: dict[str, Callable] = {
     "MoCo": lambda: MoCo(resnet50(), queue_size=QUEUE),
     "SeCo": lambda: SeCo(resnet50(), queue_size=QUEUE),
@@ -37,21 +34,6 @@ METHODS: dict[str, Callable] = {
     "SimCLR": lambda: SimCLR(resnet50()),
     "VICReg": lambda: VICReg(resnet50()),
 }
-
-
-class ReadyBatches:
-    """The same rows whatever the step; their pixels are in the views."""
-
-    steps_per_epoch = 1000
-    bands, unit, sensor = SPEC.bands, "dn", SPEC.sensor
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-        zeros = torch.zeros(batch_size, 2)
-        self._batch = Batch(torch.zeros(batch_size, 1, 3, 1, 1), torch.arange(batch_size), zeros, zeros)
-
-    def __getitem__(self, step: int) -> Batch:
-        return self._batch
 
 
 def ready_views(names: tuple[str, ...], batch_size: int, device: str) -> dict[str, Tensor]:
@@ -68,7 +50,12 @@ def measure(name: str, batch_size: int, accumulate: int, device: str) -> dict[st
     views = ready_views(method.view_names, batch_size, device)
     config = TrainConfig(steps=10**6, accumulate=accumulate, check_input=False)
     run = PretrainingRun(
-        method, ReadyBatches(batch_size), lambda images, chance: views, config, spec=SPEC, device=device
+        method,
+        ReadyBatches(batch_size),
+        lambda images, chance: views,
+        config,
+        spec=dataclasses.replace(SPEC, size_px=SIZE_PX),
+        device=device,
     )
     next(run), next(run)
     moved = [tensor for state in run._optimizer.state.values() for tensor in state.values()]

@@ -48,14 +48,15 @@ Step = Callable[[], object]
 
 
 class ReadyBatches:
-    """The same batch in memory, whatever the step."""
+    """The same rows whatever the step; their pixels are in the views."""
 
-    batch_size, steps_per_epoch = BATCH, 1000
+    steps_per_epoch = 1000
     bands, unit, sensor = SPEC.bands, "dn", SPEC.sensor
 
-    def __init__(self) -> None:
-        zeros = torch.zeros(BATCH, 2)
-        self._batch = Batch(torch.zeros(BATCH, 1, 3, 1, 1), torch.arange(BATCH), zeros, zeros)
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        zeros = torch.zeros(batch_size, 2)
+        self._batch = Batch(torch.zeros(batch_size, 1, 3, 1, 1), torch.arange(batch_size), zeros, zeros)
 
     def __getitem__(self, step: int) -> Batch:
         return self._batch
@@ -74,7 +75,7 @@ def seco_lab_step() -> Step:
     config = TrainConfig(steps=10**6)
     method = MoCo(resnet18(), queue_size=QUEUE)
     run = PretrainingRun(
-        method, ReadyBatches(), lambda images, chance: views, config, spec=SPEC, device="cpu"
+        method, ReadyBatches(BATCH), lambda images, chance: views, config, spec=SPEC, device="cpu"
     )
     return lambda: next(run)
 

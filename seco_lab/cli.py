@@ -7,6 +7,7 @@ import errno
 import importlib
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ def _sentence(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def _warn(message: Warning | str, *_where: Any, **_line: Any) -> None:
+    """A warning as its sentence: where in the code it arose helps nobody at a terminal."""
+    print(f"seco-lab: {message}", file=sys.stderr)
+
+
 def _exit_code(error: BaseException) -> int:
     missing = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
     if isinstance(error, OSError) and not isinstance(error, missing):
@@ -42,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        result = _run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            result = _run(args)
     except KeyboardInterrupt:
         print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED

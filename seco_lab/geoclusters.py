@@ -22,7 +22,7 @@ class GeoClusters:
 
     def label(self, lonlat: ArrayLike) -> NDArray[np.int64]:
         """Cluster of other places, by the nearest centre: shape (P, 2) in degrees to (P,)."""
-        return _nearest(unit_vectors(lonlat), unit_vectors(self.centres))
+        return nearest_centre(unit_vectors(lonlat), unit_vectors(self.centres))
 
 
 def cluster_places(
@@ -48,11 +48,28 @@ def cluster_places(
         raise ValueError(
             f"{clusters} clusters asked of {different} different places; ask for 1 to {different}"
         )
+    return _with_places(*kmeans_on_sphere(points, clusters, seed=seed, max_rounds=max_rounds))
+
+
+def kmeans_on_sphere(
+    points: NDArray, clusters: int, *, seed: int = 0, max_rounds: int = 100
+) -> tuple[NDArray[np.int64], NDArray]:
+    """k-means of directions by angle, in any number of dimensions, the largest cluster first.
+
+    Args:
+        points: Shape (N, D), unit length; at least ``clusters`` different ones.
+        clusters: Number of clusters K.
+        seed: Seed of the first centres.
+        max_rounds: Rounds of assignment at most; it ends earlier once no point moves.
+
+    Returns:
+        Cluster of each point (N,), 0 to K - 1, and centres (K, D) of unit length.
+    """
     centres = _spread_out(points, clusters, np.random.default_rng(seed))
-    labels = _nearest(points, centres)
+    labels = nearest_centre(points, centres)
     for _ in range(max_rounds):
         centres = _centres(points, labels, centres)
-        moved, labels = labels, _nearest(points, centres)
+        moved, labels = labels, nearest_centre(points, centres)
         if np.array_equal(moved, labels):
             break
     return _largest_first(labels, centres)
@@ -90,7 +107,8 @@ def _spread_out(points: NDArray, clusters: int, chance: np.random.Generator) -> 
     return points[rows]
 
 
-def _nearest(points: NDArray, centres: NDArray, block: int = 65536) -> NDArray[np.int64]:
+def nearest_centre(points: NDArray, centres: NDArray, block: int = 65536) -> NDArray[np.int64]:
+    """Number (N,) of the centre (K, D) with the smallest angle to each point (N, D)."""
     # The largest dot product is the smallest angle; in blocks, because a million places times 100 is 800 MB.
     parts = [points[i : i + block] @ centres.T for i in range(0, len(points), block)]
     return np.concatenate([part.argmax(1) for part in parts])
@@ -103,11 +121,15 @@ def _centres(points: NDArray, labels: NDArray, before: NDArray) -> NDArray:
     return np.where(length > 1e-9, sums / np.maximum(length, 1e-9), before)
 
 
-def _largest_first(labels: NDArray, centres: NDArray) -> GeoClusters:
+def _largest_first(labels: NDArray, centres: NDArray) -> tuple[NDArray[np.int64], NDArray]:
     sizes = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-sizes, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    x, y, z = centres[order].T
+    return rank[labels].astype(np.int64), centres[order]
+
+
+def _with_places(labels: NDArray[np.int64], centres: NDArray) -> GeoClusters:
+    x, y, z = centres.T
     lonlat = np.degrees(np.stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1, 1))], axis=1))
-    return GeoClusters(rank[labels].astype(np.int64), lonlat)
+    return GeoClusters(labels, lonlat)

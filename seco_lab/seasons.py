@@ -6,6 +6,7 @@ date: the reference is an argument.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -244,3 +245,9 @@ def check_past(dates: Days, *, latest: str | np.datetime64) -> None:
             f"{int(late.sum())} of {late.size} dates lie in the future (after {latest}), the last one "
             f"{np.max(np.asarray(dates)).astype('datetime64[D]')}; take an earlier reference"
         )
+
+
+def dates_hash(dates: Days) -> str:
+    """Sixteen hex digits that change with any date, to the second, or with the number of seasons."""
+    seconds = np.ascontiguousarray(np.asarray(dates).astype("datetime64[s]").astype("<i8"))
+    return hashlib.sha256(repr(seconds.shape[1:]).encode() + seconds.tobytes()).hexdigest()[:16]

@@ -57,6 +57,28 @@ def test_plan_and_gather(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["gathered"] == 0
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_plan_of_swapped_points_warns_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("lon,lat\n52.5,13.4\n48.8,2.3\n40.4,-3.7\n52.4,4.9\n")
+    assert (
+        main(
+            [
+                "plan",
+                "--places",
+                "4",
+                "--sampler",
+                str(tmp_path / "a.csv"),
+                "--out",
+                str(tmp_path / "p.parquet"),
+            ]
+        )
+        == 0
+    )
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("seco-lab: ")
+    assert first.endswith("points lie in the sea; swapped they would lie on land: is it lon, lat?")
+
+
 @pytest.mark.real_data
 def test_folders_become_one_cube(real_data, tmp_path, capsys):
     out = str(tmp_path / "series.zarr")

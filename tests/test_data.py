@@ -1,4 +1,5 @@
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -192,6 +193,20 @@ def test_the_thread_ends_with_the_batches(stored):
         if not thread.is_alive():
             break
     assert not thread.is_alive()
+
+
+def test_a_cube_is_let_go_with_its_batches_at_once(stored):
+    batches = CubeBatches(stored, 8, seasons=3)
+    batches[0]
+    feed = weakref.ref(batches._feed)
+    batches._feed._pool.shutdown()  # what the thread still held is another matter
+    gc.collect()
+    gc.disable()
+    try:
+        del batches
+        assert feed() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_in_the_thread_reaches_the_caller(stored, monkeypatch):

@@ -9,12 +9,13 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "seco_lab"
 LAYERS = [
-    {"whole"},
+    {"whole", "remote"},
     {"sensors", "input_spec", "places", "seasons", "batch"},
-    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling"},
+    {"cube", "store", "world", "nn", "views", "geoclusters", "sampling", "catalogs"},
     {"sources", "data", "methods"},
-    {"gather", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
+    {"gather", "fetch", "checkpoints", "diagnostics", "train", "embeddings", "neighbours", "search"},
     {"downstream"},
+    {"explore"},
     {"viz"},
     {"commands", "arguments"},
     {"demo", "cli", "__main__"},
@@ -22,18 +23,22 @@ LAYERS = [
 # Within a layer these pairs may import in this direction.
 SIBLINGS = {
     ("store", "cube"),
+    ("catalogs", "world"),
     ("sampling", "places"),
     ("seasons", "places"),
+    ("fetch", "gather"),
     ("train", "checkpoints"),
     ("train", "diagnostics"),
     ("embeddings", "checkpoints"),
     ("embeddings", "neighbours"),
+    ("search", "neighbours"),
     ("cli", "demo"),
     ("__main__", "cli"),
 }
 TORCH = {"batch", "nn", "views", "data", "methods", "checkpoints", "diagnostics", "train", "embeddings"}
 TORCH |= {"neighbours", "downstream", "demo", "commands"}
-XARRAY = {"cube", "store", "sources", "data", "gather", "embeddings", "downstream", "viz", "demo", "commands"}
+XARRAY = {"cube", "store", "sources", "data", "gather", "fetch", "embeddings", "downstream", "viz"}
+XARRAY |= {"demo", "commands"}
 WIDGETS = {"leafmap", "ipyleaflet", "ipywidgets", "anywidget", "matplotlib", "IPython"}
 
 

@@ -146,3 +146,32 @@ def test_bad_files(tmp_path):
     (tmp_path / "bad.geojson").write_text("{")
     with pytest.raises(ValueError, match="no table of geometries"):
         read_areas(tmp_path / "bad.geojson")
+
+
+def test_points_of_a_spreadsheet(tmp_path):
+    (tmp_path / "a.csv").write_text("\ufeffname;Longitude;Latitude\nBerlin;13.4;52.52\nParis;2.35;48.85\n")
+    plan = plan_places(None, sampler_from_file(tmp_path / "a.csv"))
+    assert plan.places["name"].tolist() == ["Berlin", "Paris"]
+    assert plan.places["lon"].tolist() == [13.4, 2.35]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,x,y\na,1,2\n", "needs the columns lon and lat, it has name, x, y"),
+        ("lon,lat\n10,95\n", r"the Points reach from 95 to 95; are lon and lat swapped\?"),
+        ("lon,lat\n10 E,50\n", "must be degrees such as 13.40"),
+        ("lon,lat\n", "holds no row"),
+        ("lon,lat\n10,\n", "row 2 of .* lacks lon or lat"),
+    ],
+)
+def test_spreadsheets_that_are_no_points(tmp_path, text, words):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        sampler_from_file(tmp_path / "a.csv")
+
+
+def test_swapped_columns_land_in_the_sea(tmp_path):
+    (tmp_path / "a.csv").write_text("lon,lat\n52.5,13.4\n48.8,2.3\n40.4,-3.7\n52.4,4.9\n")
+    with pytest.warns(UserWarning, match="of 4 points lie in the sea; swapped they would lie on land"):
+        sampler_from_file(tmp_path / "a.csv")

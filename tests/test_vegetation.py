@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from cubes import small_cube
 
-from seco_lab.data.vegetation import vegetation_index
+from seco_lab.cube.vegetation import vegetation_index
 
 
 def test_index_of_patches_by_hand():

@@ -10,9 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
-    *("sensors", "input_spec", "places", "seasons", "cube", "store", "world", "sources", "gather", "batch"),
-    *("data", "views", "nn", "geoclusters", "methods", "train", "checkpoints", "diagnostics", "embeddings"),
-    *("neighbours", "downstream", "viz"),
+    *("sensors", "input_spec", "places", "seasons", "cube", "store", "world", "sources", "catalogs"),
+    *("remote", "gather", "fetch"),
+    *("batch", "data", "views", "nn", "geoclusters", "methods", "train", "checkpoints"),
+    *("diagnostics", "embeddings", "neighbours", "search", "downstream", "explore", "viz"),
 )
 
 

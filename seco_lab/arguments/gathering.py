@@ -20,7 +20,7 @@ def add_plan(commands: Any) -> None:
     plan.add_argument(
         "--sampler",
         default="cities",
-        help="cities, population, land, continents, grid or a file of points/polygons",
+        help="cities, population, land, continents, climates, grid or a file of points/polygons",
     )
     plan.add_argument("--std-km", type=float, default=50.0, help="spread around a city in km (50)")
     plan.add_argument("--seed", type=int, default=0)
@@ -34,14 +34,31 @@ def add_gather(commands: Any) -> None:
         "gather",
         "commands.gathering:gather",
         "fetch the seasons of each place into a cube",
-        "seco-lab gather places.parquet --source simulated --out cube.zarr",
+        "seco-lab gather places.parquet --source earth-search --bands rgb --snap block --out cube.zarr",
     )
     gather.add_argument("places", metavar="PLACES", help="a plan, or - to convert a folder given by --source")
-    gather.add_argument("--source", default="simulated", help="simulated, or a folder of imagery")
+    gather.add_argument(
+        "--source",
+        default="simulated",
+        help="simulated, earth-search, planetary-computer, a folder or file of STAC items, or with - a "
+        "folder of imagery (simulated)",
+    )
     gather.add_argument("--seasons", type=int, help="dates per place (5)")
     gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
     gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
     gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
+    gather.add_argument(
+        "--max-cloud", type=float, help="percent of a patch that cloud and its shadow may cover (20)"
+    )
+    gather.add_argument(
+        "--snap",
+        choices=("grid", "block"),
+        help="block: shift patches by up to 2.6 km into one internal tile of the files, which takes a third "
+        "to a half of the bytes (grid)",
+    )
+    gather.add_argument(
+        "--leave-out-failed", action="store_true", help="complete the cube without places that cannot be read"
+    )
     gather.add_argument("--add", action="store_true", help="append a folder of imagery to a cube")
     gather.add_argument("--reference-date", default="2024-12-01", help="the last season lies before this day")
     gather.add_argument("--seed", type=int, default=0)

@@ -18,7 +18,16 @@ def add_probe(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tasks = probe.add_subparsers(dest="task", required=True, parser_class=Parser, metavar="TASK")
-    for add in (_add_eurosat, _add_bigearthnet, _add_oscd, _add_xview, _add_spacenet):
+    for add in (
+        _add_eurosat,
+        _add_bigearthnet,
+        _add_fmow,
+        _add_naip,
+        _add_geoimagenet,
+        _add_oscd,
+        _add_xview,
+        _add_spacenet,
+    ):
         add(tasks)
 
 
@@ -43,15 +52,63 @@ def add_test_and_size(parser: Parser) -> None:
     )
 
 
-def _add_eurosat(tasks: Any) -> None:
-    summary = "one of ten kinds of land cover an image"
-    parser = task(tasks, "eurosat", "probing:eurosat", summary, "EuroSAT_RGB", "--json")
+def add_class_options(parser: Parser) -> None:
+    """What tasks of one label an image share."""
+    add_asking(parser)
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
+    parser.add_argument(
+        "--official-epochs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the paper's own protocol as well, quirks included (100 epochs in the papers)",
+    )
+    parser.add_argument(
+        "--curve", action="store_true", help="also with 1, 5, 10 and 50 %% of the labels, and for every k"
+    )
+    parser.add_argument(
+        "--spatial-km",
+        type=float,
+        metavar="KM",
+        help="also with lists parted at random and by blocks of KM",
+    )
+    parser.add_argument("--figures", metavar="FOLDER", help="draw what was measured as PNG files")
+
+
+def add_asking(parser: Parser) -> None:
+    """How images with labels are shown to an encoder."""
     add_test_and_size(parser)
     parser.add_argument(
         "--measure-input",
         action="store_true",
         help="limits and statistics of its pictures in place of those that the weights learned with",
     )
+    parser.add_argument("--cache", metavar="FOLDER", help="keep features here, for the next question")
+
+
+def _add_eurosat(tasks: Any) -> None:
+    summary = "one of ten kinds of land cover an image"
+    parser = task(tasks, "eurosat", "class_probing:eurosat", summary, "EuroSAT_RGB", "--curve --json")
+    add_class_options(parser)
+
+
+def _add_fmow(tasks: Any) -> None:
+    summary = "one of 62 kinds of places a picture"
+    add_class_options(task(tasks, "fmow", "class_probing:fmow", summary, "fMoW/train", "--test fMoW/val"))
+    summary = "one of 62 kinds of places, all pictures of a place together"
+    add_asking(
+        task(tasks, "fmow-temporal", "class_probing:fmow_temporal", summary, "fMoW/train", "--test fMoW/val")
+    )
+
+
+def _add_naip(tasks: Any) -> None:
+    summary = "one kind of land cover an aerial image"
+    add_class_options(task(tasks, "naip", "class_probing:naip", summary, "NAIP", "--spatial-km 5"))
+
+
+def _add_geoimagenet(tasks: Any) -> None:
+    summary = "one of many kinds of things a photograph, with the place known"
+    add_class_options(task(tasks, "geoimagenet", "class_probing:geoimagenet", summary, "GeoImageNet"))
 
 
 def _add_bigearthnet(tasks: Any) -> None:

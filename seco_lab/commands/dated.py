@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.commands.say import say
-from seco_lab.data.vegetation import vegetation_index
+from seco_lab.cube.vegetation import vegetation_index
 from seco_lab.seasons import PHASES
 from seco_lab.views import PhaseSeasons, YearsApart, phase_starts
 

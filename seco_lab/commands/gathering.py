@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
-    from seco_lab.places import Sampler
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seco_lab.places import Place, Sampler
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
@@ -32,19 +37,22 @@ def _sampler(args: argparse.Namespace) -> Sampler:
 
 def gather(args: argparse.Namespace) -> dict[str, Any]:
     """Fill a cube from a source, or turn a folder of imagery into one."""
-    if args.source == "simulated":
-        return _gather_simulated(args)
-    if args.years_apart is not None:
-        raise ValueError(
-            f"--years-apart chooses dates for --source simulated, got --source {args.source}, which has its "
-            "own dates; leave it out"
-        )
     if args.places == "-":
+        _refuse(args, "a folder of imagery has its own dates and places", "years_apart", "max_cloud", "snap")
         return _gather_folder(args)
-    raise ValueError(
-        f"source {args.source!r} cannot be asked for chosen places: use --source simulated, or turn a folder "
-        f"of imagery into a cube with: seco-lab gather - --source {args.source} --out {args.out}"
-    )
+    if args.source == "simulated":
+        _refuse(args, "the simulated world has no files", "snap")
+        return _gather_simulated(args)
+    from seco_lab.commands.archives import gather_archive
+
+    return gather_archive(args)
+
+
+def _refuse(args: argparse.Namespace, why: str, *options: str) -> None:
+    """Refuse options that would be passed over in silence."""
+    idle = [option for option in options if getattr(args, option) is not None]
+    if idle:
+        raise ValueError(f"--{idle[0].replace('_', '-')} means nothing here: {why}; leave it out")
 
 
 def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
@@ -69,22 +77,26 @@ def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
     return {"out": args.out, **counts}
 
 
+def dates_of(args: argparse.Namespace, places: Sequence[Place]) -> NDArray[np.datetime64]:
+    """When to look at each place, by the options of ``gather``."""
+    from seco_lab.seasons import random_phase, years_apart
+
+    reference, seasons = args.reference_date, args.seasons or 5
+    dates = random_phase(places, seed=args.seed, reference=reference, seasons=seasons)
+    return dates if args.years_apart is None else years_apart(dates, years=args.years_apart)
+
+
 def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.gather import gather as gather_plan
     from seco_lab.places import open_plan
-    from seco_lab.seasons import random_phase, years_apart
     from seco_lab.sources.simulated import SimulatedSource
 
     drawn = open_plan(args.places)
-    dates = random_phase(
-        drawn.place_list(), seed=args.seed, reference=args.reference_date, seasons=args.seasons or 5
-    )
-    change = None
-    if args.years_apart is not None:
-        dates = years_apart(dates, years=args.years_apart)
-        # Or there would be nothing to find between the years.
-        change = (dates.min(), dates.max())
-    source, size_px = SimulatedSource(seed=args.seed, change=change), args.size_px or 264
+    dates = dates_of(args, drawn.place_list())
+    # Or there would be nothing to find between the years.
+    change = None if args.years_apart is None else (dates.min(), dates.max())
+    clear = {} if args.max_cloud is None else {"max_cloud": args.max_cloud}
+    source, size_px = SimulatedSource(seed=args.seed, change=change, **clear), args.size_px or 264
     report = gather_plan(drawn, source, dates, args.out, size_px=size_px, bands=args.bands)
     say(report)
     counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}

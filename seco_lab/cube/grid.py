@@ -48,6 +48,31 @@ def utm_corner(
     return epsg, x0, y0
 
 
+def centres_of(
+    epsg: ArrayLike, x0: ArrayLike, y0: ArrayLike, *, side_m: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of the middle of each square.
+
+    Args:
+        epsg: Shape (P,), UTM zones.
+        x0: Shape (P,), left edges in metres.
+        y0: Shape (P,), upper edges.
+        side_m: Side of all of them.
+
+    Returns:
+        ``lon`` and ``lat`` in degrees WGS 84, each of shape (P,).
+    """
+    from pyproj import Transformer
+
+    epsg, x, y = np.asarray(epsg), np.asarray(x0, float) + side_m / 2, np.asarray(y0, float) - side_m / 2
+    lon, lat = np.empty(x.shape), np.empty(x.shape)
+    for code in np.unique(epsg):
+        here = epsg == code
+        to_degrees = Transformer.from_crs(int(code), 4326, always_xy=True)
+        lon[here], lat[here] = to_degrees.transform(x[here], y[here])
+    return lon, lat
+
+
 def footprints(cube: xr.Dataset) -> geopandas.GeoDataFrame:
     """Outlines of all patches, one row each, in degrees WGS 84.
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import lru_cache
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.batch import Batch, Share, generator_for
-from seco_lab.data.feeds import KeptFeed, Picked, ReadFeed
+from seco_lab.batch import Batch, Share
+from seco_lab.data.feeds import KeptFeed, ReadFeed
+from seco_lab.data.picking import Picker, checked_crop, checked_rows, usable_seasons
 from seco_lab.data.readers import Reader, Source, in_memory, loaded_if_small, open_source
 from seco_lab.sensors import sensor_named
-from seco_lab.views.seasons import draw_seasons
 
 # Share of a GPU's free memory that the pixels of a cube may take.
 _GPU_SHARE = 0.5
@@ -85,24 +84,22 @@ class CubeBatches:
         self.batch_size, self.seasons, self.seed = batch_size, seasons, seed
         self.sensor, self.unit = str(cube.attrs["sensor"]), str(cube.attrs["unit"])
         self.bands, positions = choose_bands(cube, bands)
-        self._with_replacement = with_replacement
-        self._crop_px = _checked_crop(crop_px, reader)
-        self._height, self._width = reader.shape[3:]
-        self._usable = torch.from_numpy(_usable(cube))
-        self._samples = self._list_samples(_checked_rows(rows, reader))
-        self.samples, self.steps_per_epoch = len(self._samples), len(self._samples) // max(batch_size, 1)
-        if not 1 <= batch_size <= self.samples:
-            what = "images" if seasons == 1 else "patches"
-            raise ValueError(
-                f"a batch of {batch_size} needs at least as many {what}, the data have {self.samples}; "
-                "use smaller batches (at least 1) or more patches"
-            )
+        side = reader.shape[3:]
+        self._pick = Picker(
+            usable_seasons(cube),
+            checked_rows(rows, reader.shape[0]),
+            batch_size=batch_size,
+            seasons=seasons,
+            side=side,
+            crop_px=checked_crop(crop_px, side),
+            seed=seed,
+            with_replacement=with_replacement,
+        )
+        self.samples, self.steps_per_epoch = len(self._pick.samples), self._pick.steps_per_epoch
         self._lonlat = torch.from_numpy(
             np.stack([cube["lon"].values, cube["lat"].values], 1).astype(np.float64)
         )
         self._days = torch.from_numpy(_days(cube))
-        self._order = lru_cache(maxsize=2)(self._draw_order)
-        self._share = Share(0, batch_size, batch_size)
         self._make_feed(reader, positions, torch.device(device))
 
     def __len__(self) -> int:
@@ -115,7 +112,7 @@ class CubeBatches:
         batch that one process reads.
         """
         part = copy(self)
-        part._share = share
+        part._pick = self._pick.shared(share)
         if isinstance(self._feed, ReadFeed):
             part._feed = self._feed.planned(part._pick)
         return part
@@ -138,7 +135,7 @@ class CubeBatches:
         )
 
     def _make_feed(self, reader: Reader, positions: Sequence[int], device: torch.device) -> None:
-        patches = np.unique(self._samples[:, 0].numpy())
+        patches = np.unique(self._pick.samples[:, 0].numpy())
         _, seasons, _, height, width = reader.shape
         size = len(patches) * seasons * len(positions) * height * width * reader.dtype.itemsize
         self.kept = device.type != "cpu" and size <= _device_budget(device)
@@ -147,54 +144,6 @@ class CubeBatches:
         else:
             reader, positions = loaded_if_small(reader, positions, _LOADED_BYTES)
             self._feed = ReadFeed(reader, positions, device, None if in_memory(reader) else self._pick)
-
-    def _list_samples(self, rows: NDArray) -> torch.Tensor:
-        """Shape (N, 2): patch and season of every sample; the season is -1 where it is drawn."""
-        usable = self._usable[torch.from_numpy(rows)]
-        available = usable.shape[1]
-        if self.seasons == 1:
-            place, season = usable.nonzero(as_tuple=True)
-            return torch.stack([torch.from_numpy(rows)[place], season], 1)
-        if not 1 <= self.seasons or (self.seasons > available and not self._with_replacement):
-            raise ValueError(
-                f"{self.seasons} seasons of each patch are wanted, the cube has {available}; "
-                "gather more seasons, or choose a method that needs fewer"
-            )
-        enough = usable.sum(1) >= (1 if self._with_replacement else self.seasons)
-        kept = torch.from_numpy(rows)[enough]
-        return torch.stack([kept, torch.full_like(kept, -1)], 1)
-
-    def _draw_order(self, epoch: int) -> torch.Tensor:
-        return torch.randperm(self.samples, generator=generator_for(self.seed, epoch, "order"))
-
-    def _pick(self, step: int) -> Picked:
-        epoch, place = divmod(step, self.steps_per_epoch)
-        chosen = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
-        rows, season = self._samples[chosen].unbind(1)
-        if self.seasons == 1:
-            seasons = season[:, None]
-        else:
-            seasons = draw_seasons(
-                self._usable[rows],
-                self.seasons,
-                generator_for(self.seed, step, "seasons"),
-                with_replacement=self._with_replacement,
-            )
-        top, left = self._corners(step)
-        own = self._share.slice
-        return Picked(
-            rows.numpy()[own], seasons.contiguous().numpy()[own], top[own], left[own], self._crop_px
-        )
-
-    def _corners(self, step: int) -> tuple[NDArray, NDArray]:
-        if self._crop_px is None:
-            zero = np.zeros(self.batch_size, np.int64)
-            return zero, zero
-        generator = generator_for(self.seed, step, "crop")
-        chance = torch.rand(2, self.batch_size, generator=generator, dtype=torch.float64)
-        room = torch.tensor([[self._height - self._crop_px + 1], [self._width - self._crop_px + 1]])
-        top, left = (chance * room).long().numpy()
-        return top, left
 
 
 def choose_bands(cube: xr.Dataset, bands: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -221,31 +170,6 @@ def _device_budget(device: torch.device) -> int:
     if device.type == "cuda":
         return int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
     return _LOADED_BYTES
-
-
-def _usable(cube: xr.Dataset) -> NDArray:
-    """Shape (P, T), bool: where the cube does not say that there is no data at all."""
-    if "nodata_share" not in cube.coords:
-        return np.ones((cube.sizes["patch"], cube.sizes["season"]), bool)
-    return ~(np.asarray(cube["nodata_share"].values, float) >= 1)
-
-
-def _checked_rows(rows: ArrayLike | None, reader: Reader) -> NDArray:
-    count = reader.shape[0]
-    if rows is None:
-        return np.arange(count)
-    rows = np.asarray(rows, np.int64).reshape(-1)
-    outside = rows.size and (rows.min() < 0 or rows.max() >= count)
-    if outside or len(np.unique(rows)) != len(rows):
-        raise ValueError(f"rows must be different numbers from 0 to {count - 1}, the patches of the cube")
-    return rows
-
-
-def _checked_crop(crop_px: int | None, reader: Reader) -> int | None:
-    height, width = reader.shape[3:]
-    if crop_px is not None and not 1 <= crop_px <= min(height, width):
-        raise ValueError(f"a crop of {crop_px} px does not fit into patches of {height} x {width} px")
-    return crop_px
 
 
 def _days(cube: xr.Dataset) -> NDArray:

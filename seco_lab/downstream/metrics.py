@@ -98,6 +98,35 @@ def paired_bootstrap(
     return Comparison.of(float((first - second).mean()), means)
 
 
+def macro_f1(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], *, rounds: int = 1000, seed: int = 0
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean over the classes of the test list of their F1, and its values in resamples of the items.
+
+    A class that a resample does not hold is left out of its mean.
+
+    Args:
+        predicted: Shape (N,), class numbers.
+        truth: Shape (N,), class numbers.
+        rounds: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The value, and an array (rounds,).
+    """
+    count, chance = int(max(predicted.max(), truth.max())) + 1, np.random.default_rng(seed)
+    items = len(truth)
+
+    def f1(rows: NDArray[np.int64] | slice) -> float:
+        there, called = truth[rows], predicted[rows]
+        hits = np.bincount(there[there == called], minlength=count)
+        wanted, calls = np.bincount(there, minlength=count), np.bincount(called, minlength=count)
+        return float((2 * hits / np.maximum(wanted + calls, 1))[wanted > 0].mean())
+
+    draws = [f1(chance.integers(0, items, items)) for _ in range(rounds)]
+    return f1(slice(None)), np.array(draws)
+
+
 def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Mean over the classes of the share of their rows that is right; guessing reaches 1 / classes.
 

@@ -20,7 +20,7 @@ from seco_lab.downstream.logistic import (
     scores_of,
     standardised,
 )
-from seco_lab.downstream.metrics import bootstrap_interval
+from seco_lab.downstream.metrics import bootstrap_means
 from seco_lab.downstream.ranking import average_precision, resampled_average_precision
 from seco_lab.downstream.result import Score
 from seco_lab.nn.devices import choose_device
@@ -208,15 +208,10 @@ def multilabel_scores(scores: NDArray, truth: NDArray, *, seed: int = 0) -> dict
     micro, macro = resampled_average_precision(scores, truth, seed=seed)
     batches = batch_precisions(scores, truth)
     return {
-        "micro_ap": _score(float(average_precision(scores, truth)), micro),
-        "macro_ap": _score(float(np.mean(per_class)), macro),
-        "batch_ap": Score(float(np.mean(batches)), *bootstrap_interval(batches, seed=seed)),
+        "micro_ap": Score.drawn(float(average_precision(scores, truth)), micro),
+        "macro_ap": Score.drawn(float(np.mean(per_class)), macro),
+        "batch_ap": Score.drawn(float(np.mean(batches)), bootstrap_means(batches, seed=seed)),
     }
-
-
-def _score(value: float, drawn: NDArray) -> Score:
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Score(value, float(min(low, value)), float(max(high, value)))
 
 
 def batch_precisions(scores: NDArray, truth: NDArray, batch_size: int = OFFICIAL_BATCH) -> list[float]:

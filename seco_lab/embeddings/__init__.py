@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from seco_lab.embeddings.area import embed_area
-from seco_lab.embeddings.area_files import open_area_embeddings, save_area_embeddings
+from seco_lab.embeddings.area_files import (
+    check_area_embeddings,
+    open_area_embeddings,
+    save_area_embeddings,
+)
 from seco_lab.embeddings.encode import Embedder, embed
 from seco_lab.embeddings.identity import cube_hash, module_hash
 from seco_lab.embeddings.prepare import EmbeddingInputWarning, Preparation, missing_images
@@ -16,6 +20,7 @@ __all__ = [
     "Embedder",
     "EmbeddingInputWarning",
     "Preparation",
+    "check_area_embeddings",
     "cube_hash",
     "embed",
     "embed_area",

@@ -16,7 +16,7 @@ from seco_lab.cube import as_area, check_area, grid_of
 from seco_lab.embeddings.encode import Embedder, description
 from seco_lab.embeddings.prepare import Preparation
 from seco_lab.embeddings.windows import Span, Windows, spans
-from seco_lab.input_spec import InputSpec, unit_factor
+from seco_lab.input_spec import InputSpec
 
 EMBEDDED_DIMS = ("season", "dim", "y", "x")
 
@@ -77,7 +77,8 @@ def embed_area(
         raise ValueError(
             f"wanted 0 <= max_nodata < 1 and block_cells of 1 or more, got {max_nodata}, {block_cells}"
         )
-    preparation = preparation_of(area, spec)
+    check_area(area)
+    preparation = Preparation.fitting(area, spec)
     pixels = area["reflectance"][:, list(preparation.positions)]
     windows.check_fits(*pixels.shape[2:])
     embedder = Embedder(
@@ -92,19 +93,6 @@ def embed_area(
     used = {"window_px": window_px, "stride_px": stride_px, "max_nodata": max_nodata}
     attrs = description(encoder, area, spec, head, precision) | used
     return _embedded(vectors, area, stride_px, attrs)
-
-
-def preparation_of(area: xr.Dataset, spec: InputSpec) -> Preparation:
-    """How windows of an area become input of an encoder.
-
-    Raises:
-        ValueError: Not an area, or no conversion between its unit and the contract's is known.
-        LookupError: A band that the contract wants is missing; the message names both sides.
-    """
-    check_area(area)
-    unit = str(area.attrs["unit"])
-    unit_factor(unit, spec.unit)
-    return Preparation(spec, unit, spec.check_bands([str(band) for band in area["band"].values]))
 
 
 def _width(embedder: Embedder, spec: InputSpec) -> int:

@@ -54,12 +54,14 @@ def check_area_embeddings(embeddings: xr.Dataset) -> None:
     Raises:
         ValueError: Names the dimensions that were wanted and that came.
     """
+    wanted = (
+        f"wanted embeddings of an area, a Dataset with 'embedding' {EMBEDDED_DIMS} as embed_area makes it"
+    )
     if not isinstance(embeddings, xr.Dataset) or "embedding" not in embeddings.data_vars:
-        raise ValueError(f"wanted a Dataset with 'embedding', got {type(embeddings).__name__}")
+        names = list(embeddings.data_vars) if isinstance(embeddings, xr.Dataset) else []
+        raise ValueError(f"{wanted}, got {type(embeddings).__name__} {names}")
     if embeddings["embedding"].dims != EMBEDDED_DIMS:
-        raise ValueError(
-            f"embeddings of an area need the dimensions {EMBEDDED_DIMS}, got {embeddings['embedding'].dims}"
-        )
+        raise ValueError(f"{wanted}, got the dimensions {embeddings['embedding'].dims}")
     grid_of(embeddings)
 
 

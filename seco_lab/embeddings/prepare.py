@@ -43,9 +43,14 @@ class Preparation:
             LookupError: A band that the contract wants is missing; the message names both sides.
         """
         check_cube(cube)
-        unit = str(cube.attrs["unit"])
+        return cls.fitting(cube, spec)
+
+    @classmethod
+    def fitting(cls, data: xr.Dataset, spec: InputSpec) -> Preparation:
+        """The preparation of a cube or area that has been checked; raises as ``of`` does."""
+        unit = str(data.attrs["unit"])
         unit_factor(unit, spec.unit)
-        return cls(spec, unit, spec.check_bands([str(band) for band in cube["band"].values]))
+        return cls(spec, unit, spec.check_bands([str(band) for band in data["band"].values]))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Network input from counts.

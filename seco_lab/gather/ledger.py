@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from seco_lab.gather.source import Source
 from seco_lab.places import Plan, plan_hash
 from seco_lab.places.files import write_geoparquet
+from seco_lab.seasons import dates_hash
 from seco_lab.store import open_cube
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ def estimate_bytes(places: int, seasons: int, bands: int, size_px: int) -> int:
     return places * seasons * bands * size_px**2 * 2
 
 
-def _dates_hash(dates: NDArray[np.datetime64]) -> str:
-    days = np.ascontiguousarray(dates.astype("datetime64[s]").astype("<i8"))
-    return hashlib.sha256(repr(days.shape[1:]).encode() + days.tobytes()).hexdigest()[:16]
-
-
 def request_of(
     plan: Plan, source: Source, dates: NDArray[np.datetime64], size_px: int, bands: Sequence[str]
 ) -> dict[str, Any]:
@@ -50,7 +45,7 @@ def request_of(
     return {
         "plan_hash": plan_hash(plan.places),
         "places": len(plan),
-        "dates_hash": _dates_hash(dates),
+        "dates_hash": dates_hash(dates),
         "source": type(source).__name__,
         "source_seed": getattr(source, "seed", None),  # another seed is another simulated world
         "sensor": source.sensor.name,
@@ -80,7 +75,7 @@ def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: 
             f"{out} was gathered from another plan ({n} places, {before['plan_hash']}) than this one "
             f"({len(plan)} places, {request['plan_hash']}); choose another folder"
         )
-    now = {**request, "dates_hash": _dates_hash(dates[:n])}
+    now = {**request, "dates_hash": dates_hash(dates[:n])}
     differ = [k for k in _FIXED if now[k] != before.get(k)]
     if differ:
         key = differ[0]

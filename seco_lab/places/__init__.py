@@ -12,6 +12,7 @@ from seco_lab.places.assets import (
     land_polygons,
 )
 from seco_lab.places.files import open_plan, rejected_path, save_plan
+from seco_lab.places.find import City, find_places, nearest_names
 from seco_lab.places.grid import Grid, grid_for, sampler_named
 from seco_lab.places.land import climate_of, is_land
 from seco_lab.places.overlap import MIN_DISTANCE_KM, PATCH_KM, Spacing
@@ -34,6 +35,9 @@ __all__ = [
     "offset",
     "unit_vectors",
     "wrap_lon",
+    "City",
+    "find_places",
+    "nearest_names",
     "EARTH_RADIUS_KM",
     "Plan",
     "plan_places",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from shapely import Polygon
 
+_AXES = ("lon", "lat")
 _EDGE_DEGREES = 0.5  # edges are straight in longitude and latitude; finer pieces keep them so
 
 
@@ -201,6 +202,8 @@ def unwrapped(polygon: Polygon) -> Polygon:
 def read_areas(path: str | Path) -> GeoDataFrame:
     """A table of points or polygons from GeoParquet (.parquet), GeoJSON, GeoPackage or a shapefile.
 
+    A .csv with the columns lon and lat (or longitude and latitude) is a table of points in degrees.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It cannot be read as a table of geometries.
@@ -210,17 +213,47 @@ def read_areas(path: str | Path) -> GeoDataFrame:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no file of points or polygons at {path}")
+    if path.suffix.lower() == ".csv":
+        return _points_in_csv(path)
     try:
-        return gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+        table = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
     except (ValueError, OSError, RuntimeError) as error:
         raise ValueError(f"{path} is no table of geometries that geopandas reads: {error}") from error
+    if not isinstance(table, gpd.GeoDataFrame):
+        raise ValueError(f"{path} holds a table without geometries; its columns are {', '.join(table)}")
+    return table
+
+
+def _points_in_csv(path: Path) -> GeoDataFrame:
+    """Points of a table in text, whichever separator it has."""
+    import geopandas as gpd
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path} is no table in text: {error}") from error
+    names = {str(column).strip().lower(): column for column in table}
+    lon, lat = (next((names[n] for n in (a, f"{a}gitude", f"{a}itude") if n in names), None) for a in _AXES)
+    if lon is None or lat is None:
+        raise ValueError(f"{path} needs the columns lon and lat, it has {', '.join(map(str, table))}")
+    lacking = table[[lon, lat]].isna().any(axis=1)
+    if not len(table):
+        raise ValueError(f"no places: {path} holds no row")
+    if lacking.any():
+        raise ValueError(f"row {lacking.argmax() + 2} of {path} lacks {lon} or {lat}")
+    try:
+        points = gpd.points_from_xy(table[lon].astype(float), table[lat].astype(float))
+    except ValueError as error:
+        raise ValueError(f"{path}: {lon} and {lat} must be degrees such as 13.40, got {error}") from error
+    return gpd.GeoDataFrame(table, geometry=points, crs=4326)
 
 
 def sampler_from_file(path: str | Path, *, on_land: bool | None = None) -> AtPoints | InPolygons:
     """The user's own points (each a place) or polygons (to draw places in), by what the file holds.
 
     Args:
-        path: GeoParquet, GeoJSON, GeoPackage or shapefile.
+        path: GeoParquet, GeoJSON, GeoPackage, shapefile, or a .csv of points.
         on_land: Refuse the sea. None: for polygons yes, for points no.
     """
     table = read_areas(path)

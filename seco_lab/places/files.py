@@ -82,7 +82,12 @@ def write_geoparquet(table: GeoDataFrame, path: Path, about: dict[str, Any]) -> 
         pq.write_table(arrow.replace_schema_metadata(meta), partial, compression="zstd")
 
 
-def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
+def read_geoparquet(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
+    """A table and the metadata that ``write_geoparquet`` wrote with it, {} where another program wrote it.
+
+    Raises:
+        ValueError: The file is no GeoParquet.
+    """
     import geopandas as gpd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -91,8 +96,16 @@ def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
         meta = pq.read_schema(path).metadata or {}
         table = gpd.read_parquet(path)
     except (ValueError, OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"{path} is no plan (GeoParquet): {error}") from error
+        raise ValueError(f"{path} is no GeoParquet table: {error}") from error
+    return table, json.loads(meta.get(_KEY, b"{}"))
+
+
+def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
+    try:
+        table, about = read_geoparquet(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no plan (GeoParquet): {error.__cause__}") from error
     missing = [column for column in ("name", "lon", "lat") if column not in table]
     if missing:
         raise ValueError(f"{path} is no plan: it lacks the columns {', '.join(missing)}")
-    return table, json.loads(meta.get(_KEY, b"{}"))
+    return table, about

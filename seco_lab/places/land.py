@@ -58,13 +58,12 @@ def _land_runs() -> _LandRuns:
     rows, starts, lengths = [], [], []
     bits = land_bits()
     for first in range(0, len(bits), _ROWS_AT_ONCE):
-        land = np.unpackbits(bits[first : first + _ROWS_AT_ONCE], axis=1).astype(np.int8)
-        steps = np.diff(np.pad(land, ((0, 0), (1, 1))), axis=1)
-        row, start = np.nonzero(steps == 1)
-        end = np.nonzero(steps == -1)[1]
+        land = np.pad(np.unpackbits(bits[first : first + _ROWS_AT_ONCE], axis=1), ((0, 0), (1, 1)))
+        shores = np.flatnonzero(land[:, 1:] != land[:, :-1])  # from sea to land and back, by turns
+        row, start = np.divmod(shores[::2], land.shape[1] - 1)
         rows.append(row + first)
         starts.append(start)
-        lengths.append(end - start)
+        lengths.append(shores[1::2] - shores[::2])
     row, start, length = (np.concatenate(parts).astype(np.int32) for parts in (rows, starts, lengths))
     north = np.radians(90.0 - row / LAND_CELLS_PER_DEGREE)
     south = np.radians(90.0 - (row + 1) / LAND_CELLS_PER_DEGREE)

@@ -273,11 +273,11 @@ def _table(
     country, continent = countries_of(lon, lat, nearest=nearest)
     stratum = np.array([*(labels or []), ""], object)[drawn.stratum[rows]]
     if drawn.name is None:
-        names = [f"{sampler}-{seed}-{k:07d}" for k in rows]
+        names = _numbered(f"{sampler}-{seed}-", rows)
     else:
-        names = [drawn.name[k] for k in rows]
+        names = np.array([drawn.name[k] for k in rows], object)
     columns = {
-        "name": np.array(names, object),
+        "name": names,
         "lon": lon,
         "lat": lat,
         "city": cities().name[city],
@@ -288,3 +288,12 @@ def _table(
         "candidate": rows.astype(np.int64),
     }
     return gpd.GeoDataFrame(columns, geometry=shapely.points(lon, lat), crs="EPSG:4326")
+
+
+def _numbered(prefix: str, numbers: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Names such as "cities-0-0000012"."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width=7, padding="0")
+    return pc.binary_join_element_wise(prefix, digits, "").to_numpy(zero_copy_only=False)

@@ -30,8 +30,14 @@ LAYOUTS = {
     "zarr": "a Zarr cube",
     "netcdf": "a NetCDF series (variables B02, ... along dates), or a folder of them",
     "index": "a folder of GeoTIFF patches with index.csv (file, lat, lon)",
+    "ssl4eo": "SSL4EO-S12 v1 (s2a or s2c / location / acquisition / B2.tif, ...)",
+    "ssl4eo-zarr": "SSL4EO-S12 v1.1 (zips of Zarr with 64 locations each)",
+    "major-tom": "Major TOM Core (Parquet tables of grid cells)",
     "seco": "the official SeCo folder (location / acquisition / B2.tif, ...)",
     "bigearthnet": "BigEarthNet (a folder a patch; v2 with metadata.parquet)",
+    "fmow": "fMoW (pictures airport_0_3_rgb.jpg or their crops, with JSON or tables)",
+    "geoimagenet": "GeoImageNet (folders of classes and metadata.csv with id, lat, lon)",
+    "naip": "NAIP tiles with labels.csv (filename, class), or numbered arrays with y.npy",
     "eurosat": "EuroSAT (folders of classes, zip, or CSV with filename and class)",
     "geotiffs": "a folder of multi-band GeoTIFFs of one area with dates in their names",
 }
@@ -51,6 +57,18 @@ def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]
         from seco_lab.sources.geotiff_index import find_indexed, is_indexed_folder
 
         return is_indexed_folder, find_indexed
+    if layout == "ssl4eo":
+        from seco_lab.sources.ssl4eo import find_ssl4eo, is_ssl4eo
+
+        return is_ssl4eo, find_ssl4eo
+    if layout == "ssl4eo-zarr":
+        from seco_lab.sources.ssl4eo_zarr import find_ssl4eo_zarr, is_ssl4eo_zarr
+
+        return is_ssl4eo_zarr, find_ssl4eo_zarr
+    if layout == "major-tom":
+        from seco_lab.sources.major_tom import find_major_tom, is_major_tom
+
+        return is_major_tom, find_major_tom
     if layout == "seco":
         from seco_lab.sources.seco_folder import find_seco, is_seco_folder
 
@@ -59,6 +77,18 @@ def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]
         from seco_lab.sources.bigearthnet import find_bigearthnet, is_bigearthnet
 
         return is_bigearthnet, find_bigearthnet
+    if layout == "fmow":
+        from seco_lab.sources.fmow import find_fmow, is_fmow
+
+        return is_fmow, find_fmow
+    if layout == "geoimagenet":
+        from seco_lab.sources.geoimagenet import find_geoimagenet, is_geoimagenet
+
+        return is_geoimagenet, find_geoimagenet
+    if layout == "naip":
+        from seco_lab.sources.naip import find_naip, is_naip
+
+        return is_naip, find_naip
     if layout == "eurosat":
         from seco_lab.sources.eurosat import find_eurosat, is_eurosat
 
@@ -111,15 +141,15 @@ def read_cube(
         path: A file or folder in one of ``LAYOUTS``.
         layout: Key of ``LAYOUTS``, where recognition is not wanted.
         bands: Names, "rgb" or "all"; all if left out.
-        seasons: Dates per patch (SeCo, series).
-        size_px: Side of a patch (SeCo, series).
+        seasons: Dates per patch (SeCo, SSL4EO, series).
+        size_px: Side of a patch (SeCo, SSL4EO, Major TOM, series, fMoW, GeoImageNet).
         dates: Days to take for all patches (series).
         min_clear: Share of a patch that must be clear (series).
         file_bands: Band names in the files' order, where the files give none (GeoTIFFs).
-        sensor: Name of the sensor, where the bands leave it open (GeoTIFFs).
-        csv: The table of images, where it does not lie beside them (EuroSAT).
-        split: Only that split of the table (EuroSAT, BigEarthNet).
-        offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs).
+        sensor: Name of the sensor, where the bands leave it open (GeoTIFFs) or two are there (SSL4EO).
+        csv: The table of images, where it does not lie beside them (EuroSAT, fMoW).
+        split: Only that split (EuroSAT, BigEarthNet, fMoW, GeoImageNet, NAIP).
+        offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs, SSL4EO).
         limit: Only so many patches, spread over the list.
         on_bad: "skip" lists bad files and goes on, "raise" refuses the whole.
         progress: Show a bar where reading takes more than two seconds.

@@ -12,7 +12,7 @@ import xarray as xr
 from seco_lab.cube import make_area
 from seco_lab.sensors import NAIP, Sensor, sensor_named
 from seco_lab.sources.base import BadFileError
-from seco_lab.sources.geotiff_index import has_offset, without_offset
+from seco_lab.sources.baseline import has_offset, without_offset
 from seco_lab.sources.geotiff_series import bands_of, sensor_of
 from seco_lab.sources.rasters import RasterMeta, as_counts, date_in, describe_raster
 from seco_lab.store.cog import lazy_raster, read_window
@@ -40,7 +40,7 @@ def open_area(
         sensor: Name of the sensor, where the bands leave it open.
         unit: Key of ``seco_lab.input_spec.UNITS``; by default counts of the sensor. Files of floats need it.
         offset: What is done about the +1000 of Sentinel-2's baseline 04.00: "auto" judges by pieces all
-            over the scene (``geotiff_index.has_offset``), "remove" takes it off, "keep" does not.
+            over the scene (``baseline.has_offset``), "remove" takes it off, "keep" does not.
         chunk_px: Side of a chunk.
 
     Raises:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
+from seco_lab.sources.baseline import has_offset, without_offset
 from seco_lab.sources.geotiff_series import bands_of, sensor_of
 from seco_lab.sources.rasters import Raster, as_counts, place_of, read_raster
 
-OFFSET = 1000  # added to all Sentinel-2 L2A counts since processing baseline 04.00 (January 2022)
 _COLUMNS = {"file", "lat", "lon"}
 
 
@@ -29,34 +29,13 @@ def _is_index(file: Path) -> bool:
         return set(lines.readline().strip().split(",")) >= _COLUMNS
 
 
-def has_offset(pixels: NDArray) -> bool:
-    """Whether counts look as if the offset of baseline 04.00 were still in them.
-
-    Some band of nearly every image has a dark pixel (water in the infrared, shadow, vegetation in the red),
-    so counts that nowhere fall below 900 carry the offset; the 100 counts below it are left for slightly
-    negative reflectance. An image of nothing but cloud, snow or bright sand can be misjudged; the cube states
-    what was decided.
-
-    Args:
-        pixels: Shape (C, H, W), counts, 0 = no data.
-    """
-    valid = pixels[pixels > 0]
-    return bool(valid.size) and int(valid.min()) >= OFFSET - 100
-
-
-def without_offset(pixels: NDArray) -> NDArray:
-    """Counts less the offset; what would fall to zero or below becomes 1, for 0 means no data."""
-    lowered = np.maximum(pixels.astype(np.int32) - OFFSET, 1)
-    return np.where(pixels == 0, 0, lowered).astype(np.uint16)
-
-
 def find_indexed(path: Path, *, offset: str = "auto", file_bands: Sequence[str] | None = None) -> Reading:
     """Reader of patches listed in ``index.csv``, one season.
 
     Args:
         path: Folder with the index and the files.
         offset: What is done about the +1000 of baseline 04.00: "auto" decides by content, image by image
-            (``has_offset``), "remove" takes it off all, "keep" takes the counts as they are.
+            (``baseline.has_offset``), "remove" takes it off all, "keep" takes the counts as they are.
         file_bands: Names of the bands in the files' order, where the files give none or wrong ones.
 
     Raises:

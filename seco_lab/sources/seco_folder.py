@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from seco_lab.sensors import SENTINEL2_L2A
+from seco_lab.sensors import SENTINEL2_L2A, Sensor
 from seco_lab.sources.base import BadFileError, PatchRecord, Reading
 from seco_lab.sources.rasters import Raster, date_in, place_of, read_raster, to_grid
 
@@ -62,35 +63,67 @@ def find_seco(
     Raises:
         LookupError: Unknown band name.
     """
-    places = _locations(path)
-    held: dict[str, Path] = {}
-    for acquisition in (a for place in places for a in _acquisitions(place)):
-        held = _band_files(acquisition)
-        if held:
-            break
-    order = [name for name in SENTINEL2_L2A.band_names if name in held]
-    chosen = tuple(order) if bands == "all" else SENTINEL2_L2A.subset(bands)
-
-    def read(place: Path) -> PatchRecord:
-        return _read_location(place, chosen or SENTINEL2_L2A.rgb, seasons, size_px)
-
-    return Reading(
-        root=str(path),
-        sensor=SENTINEL2_L2A,
-        bands=chosen or SENTINEL2_L2A.rgb,
-        unit="seco_8bit",
-        pixel_size_m=10.0,
-        jobs=places,
-        read=read,
+    return locations_reading(
+        path, SENTINEL2_L2A, np.uint8, bands=bands, seasons=seasons, size_px=size_px, unit="seco_8bit",
         attrs={
             "source": "SeCo, the authors' files (arXiv:2103.16607)",
             "licence": "see zenodo.org/records/4728033",
-            "grid": "approximate: the files are in degrees, corners are those of a UTM square of that centre",
         },
-    )
+    )  # fmt: skip
 
 
-def _read_location(place: Path, bands: Sequence[str], seasons: int, size_px: int) -> PatchRecord:
+def locations_reading(
+    path: Path,
+    sensor: Sensor,
+    dtype: DTypeLike,
+    *,
+    bands: str | Sequence[str],
+    seasons: int,
+    size_px: int,
+    unit: str,
+    attrs: dict[str, Any],
+) -> Reading:
+    """Reader of a folder of locations, whatever its counts stand for.
+
+    Args:
+        path: Folder with the locations.
+        sensor: Whose bands they are.
+        dtype: Of the counts; a file with another one is refused.
+        bands: Names, "rgb", or "all" that the first location has.
+        seasons: Acquisitions that a location must have; of more, the latest are taken.
+        size_px: Size of a 10 m band.
+        unit: Of the counts, key of ``seco_lab.input_spec.UNITS``.
+        attrs: What is known about the set.
+
+    Raises:
+        LookupError: Unknown band name.
+    """
+    places = _locations(path)
+    held = first_bands(path)
+    order = [name for name in sensor.band_names if name in held]
+    chosen = (tuple(order) if bands == "all" else sensor.subset(bands)) or sensor.rgb
+
+    def read(place: Path) -> PatchRecord:
+        return _read_location(place, chosen, seasons, size_px, np.dtype(dtype))
+
+    grid = "approximate: the files are in degrees, corners are those of a UTM square of that centre"
+    return Reading(
+        root=str(path), sensor=sensor, bands=chosen, unit=unit, pixel_size_m=10.0, jobs=places, read=read,
+        attrs={**attrs, "grid": grid},
+    )  # fmt: skip
+
+
+def first_bands(path: Path) -> dict[str, Path]:
+    """Band files of the first acquisition that has any."""
+    for acquisition in (a for place in _locations(path) for a in _acquisitions(place)):
+        if held := _band_files(acquisition):
+            return held
+    return {}
+
+
+def _read_location(
+    place: Path, bands: Sequence[str], seasons: int, size_px: int, dtype: np.dtype
+) -> PatchRecord:
     """All seasons of a location, or the reason why not."""
     found = _acquisitions(place)
     if not found and _previews(place):
@@ -98,12 +131,12 @@ def _read_location(place: Path, bands: Sequence[str], seasons: int, size_px: int
     if len(found) < seasons:
         raise BadFileError(f"has {len(found)} seasons, wanted {seasons}")
     found = found[-seasons:]
-    pixels = np.empty((seasons, len(bands), size_px, size_px), np.uint8)
+    pixels = np.empty((seasons, len(bands), size_px, size_px), dtype)
     raster = None
     for season, acquisition in enumerate(found):
         files = _band_files(acquisition)
         for position, band in enumerate(bands):
-            raster = _read_band(files, acquisition, band)
+            raster = _read_band(files, acquisition, band, dtype)
             pixels[season, position] = _on_grid(raster.pixels[0], size_px, acquisition, band)
     assert raster is not None
     lon, lat = _centre(raster)
@@ -112,16 +145,16 @@ def _read_location(place: Path, bands: Sequence[str], seasons: int, size_px: int
     return PatchRecord(patch=place.name, pixels=pixels, time=time, lon=lon, lat=lat, item_id=names)
 
 
-def _read_band(files: dict[str, Path], acquisition: Path, band: str) -> Raster:
+def _read_band(files: dict[str, Path], acquisition: Path, band: str, dtype: np.dtype) -> Raster:
     if band not in files:
         raise BadFileError(f"lacks band {band} in {acquisition.name}")
     try:
         raster = read_raster(files[band], bands=1)
     except BadFileError as bad:
         raise BadFileError(f"has a bad file: {acquisition.name}/{files[band].name} {bad}") from bad
-    if raster.pixels.dtype != np.uint8:
+    if raster.pixels.dtype != dtype:
         raise BadFileError(
-            f"has {raster.pixels.dtype} in {acquisition.name}/{files[band].name}, wanted uint8"
+            f"has {raster.pixels.dtype} in {acquisition.name}/{files[band].name}, wanted {dtype}"
         )
     return raster
 

@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.cube import grid_of
+from seco_lab.explore.vectors import FIT_ROWS, principal_axes
 from seco_lab.store.cog import write_cog
-from seco_lab.viz.colours import FIT_ROWS, principal_axes, unit_to_rgb
+from seco_lab.viz.colours import unit_to_rgb
 
 NO_DATA = 0  # colours of data lie between 40 and 240
 

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.cube import Grid, as_area, grid_of
+from seco_lab.embeddings import check_area_embeddings
 from seco_lab.viz.area_colours import NO_DATA, area_picture, directions
 from seco_lab.viz.colours import MISSING_RGB, scale_colours
 from seco_lab.viz.thumbnails import rgb_bands, to_picture
@@ -60,10 +61,7 @@ class AreaScene:
             ValueError: Not embeddings of an area, or none of its cells has one.
             LookupError: The scene has no red, green and blue band.
         """
-        if "embedding" not in embeddings or embeddings["embedding"].dims != ("season", "dim", "y", "x"):
-            raise ValueError(
-                "wanted embeddings of an area, ('season', 'dim', 'y', 'x'); embed_area makes them"
-            )
+        check_area_embeddings(embeddings)
         self._embeddings = embeddings.compute()
         self.grid = grid_of(embeddings)
         self.seasons, self._dim, *self.shape = self._embeddings["embedding"].shape

@@ -6,35 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from seco_lab.explore.vectors import FIT_ROWS, principal_axes
+
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), black last because it also marks selections.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d")
 MISSING_RGB = (170, 170, 170)
-FIT_ROWS = 20_000  # rows from which axes and limits are estimated, evenly spaced
-
-
-def principal_axes(rows: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and leading principal axes of finite rows.
-
-    Args:
-        rows: Shape (N, D).
-        dims: How many axes.
-
-    Returns:
-        Mean (D,) and axes (D, dims), float32. Axes beyond the data's rank are zero; signs are fixed so that
-        the largest loading is positive.
-    """
-    if not len(rows):
-        return np.zeros(rows.shape[1], np.float32), np.zeros((rows.shape[1], dims), np.float32)
-    sample = rows.astype(np.float64)
-    mean = sample.mean(0)
-    covariance = (sample - mean).T @ (sample - mean) / len(sample)
-    values, vectors = np.linalg.eigh(covariance)
-    order = np.argsort(values)[::-1][:dims]
-    axes = vectors[:, order] * (values[order] > 1e-12)
-    signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(len(order))])
-    axes = axes * np.where(signs == 0, 1, signs)
-    padded = np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
-    return mean.astype(np.float32), padded.astype(np.float32)
 
 
 def stretch(values: np.ndarray, low_percent: float = 2, high_percent: float = 98) -> np.ndarray:
@@ -71,8 +47,15 @@ def colour_map(name: str = "cividis") -> np.ndarray:
     return (colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255 + 0.5).astype(np.uint8)
 
 
-def scale_colours(values: np.ndarray, *, name: str = "cividis") -> tuple[np.ndarray, dict[str, Any]]:
-    """Numbers (N,) as colours (N, 3) uint8 between their 2nd and 98th percentile, with a legend.
+def scale_colours(
+    values: np.ndarray, *, name: str = "cividis", limits: tuple[float, float] | None = None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Numbers (N,) as colours (N, 3) uint8 with a legend.
+
+    Args:
+        values: Shape (N,); NaN is grey.
+        name: Colour map of matplotlib's.
+        limits: What the ends of the scale stand for; the 2nd and 98th percentile by default.
 
     Returns:
         Colours, and ``{"kind": "scale", "low": .., "high": .., "colours": [hex, ...]}``.
@@ -81,7 +64,8 @@ def scale_colours(values: np.ndarray, *, name: str = "cividis") -> tuple[np.ndar
     good = np.isfinite(numbers)
     table = colour_map(name)
     rgb = np.full((len(numbers), 3), MISSING_RGB, np.uint8)
-    low, high = np.percentile(numbers[good], [2, 98]) if good.any() else (0.0, 1.0)
+    between = np.percentile(numbers[good], [2, 98]) if good.any() else (0.0, 1.0)
+    low, high = between if limits is None else limits
     position = np.clip((numbers[good] - low) / max(high - low, 1e-12), 0, 1)
     rgb[good] = table[(position * 255).astype(np.uint8)]
     hexes = [hex_of(table[i]) for i in range(0, 256, 15)]

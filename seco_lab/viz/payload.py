@@ -10,7 +10,9 @@ import numpy as np
 from seco_lab.viz import colours
 from seco_lab.viz.basemap import largest_cities, packed_land
 from seco_lab.viz.packing import pack_mercator, pack_plane
-from seco_lab.viz.scene import PCA, SIMILARITY, Scene, fact_text
+from seco_lab.viz.painting import LIKE
+from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, Scene, fact_text
+from seco_lab.viz.selecting import as_numbers, column_info
 
 VECTOR_BYTES = 24_000_000  # what all vectors together may weigh; beyond, fewer principal axes are kept
 MAX_DIMS = 256
@@ -18,30 +20,30 @@ NO_DAY = np.iinfo(np.int32).min
 
 
 def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: int = 400) -> dict[str, Any]:
-    """What ``static.js`` needs to show a scene, ready for ``json.dumps``.
+    """What ``web/static_model.js`` needs to show a scene, ready for ``json.dumps``.
 
     Vectors are rotated to at most 256 principal axes and rounded to 8 bits: cosines differ from the exact
     ones by less than 0.01.
 
     Args:
         scene: Embeddings and pictures.
-        space: The embedding space shown.
+        space: The embedding space shown first.
         neighbours: How many nearest neighbours a click shows.
         height_px: Height of map and plane.
     """
     table = scene.table
-    vectors = quantised_vectors(table.spaces[space].unit())
-    plane = scene.plane(space)
-    tints, legends = _tints(scene, space)
+    painted = {name: scene.colours(name, space, 0) for name in table.columns}
     lonlat = [[None if np.isnan(v) else round(float(v), 5) for v in column] for column in table.lonlat.T]
+    plain = [name for name in scene.colour_options if name not in table.columns]
     return {
         "count": table.count,
         "space": space,
-        "names": table.names.tolist(),
+        "names": table.names.astype(str).tolist(),
         "season_labels": table.season_labels(),
-        "colour_options": scene.colour_options,
+        "colour_options": [*plain, LIKE, *table.columns],
         "similarity": SIMILARITY,
-        "seasonal": PCA,
+        "like": LIKE,
+        "palette": list(colours.OKABE_ITO),
         "problems": list(scene.problems),
         "cities": [list(city) for city in largest_cities()],
         "height": height_px,
@@ -50,13 +52,13 @@ def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: i
         "lon": lonlat[0],
         "lat": lonlat[1],
         "facts": [[name, [fact_text(value) for value in values]] for name, values in table.columns.items()],
+        "column_info": [_column(about, table.columns[about["name"]]) for about in column_info(table.columns)],
         "strips": [scene.strip(i) for i in range(table.count)],
-        "dims": vectors.shape[-1],
+        "ndvi": [scene.ndvi(i) for i in range(table.count)],
         "ramp_colours": [colours.hex_of(c) for c in colours.colour_map()[::15]],
-        "legends": legends,
-        "tints": tints,
-        "vectors": _text(np.swapaxes(vectors, 0, 1)),
-        "planes": _text(b"".join(pack_plane(plane[:, t]) for t in range(table.seasons))),
+        "tints": {name: _text(rgb) for name, (rgb, _) in painted.items()},
+        "legends": {name: legend for name, (_, legend) in painted.items()},
+        "spaces": {name: _space(scene, name, len(table.spaces)) for name in table.spaces},
         "days": _text(_days(table.times)),
         "ramp": _text(colours.colour_map()),
         "mercator": _text(pack_mercator(table.lonlat)),
@@ -64,14 +66,43 @@ def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: i
     }
 
 
-def quantised_vectors(rows: np.ndarray) -> np.ndarray:
+def _space(scene: Scene, name: str, spaces: int) -> dict[str, Any]:
+    """One embedding space: planes and vectors of all seasons, season by season, and its colours."""
+    table = scene.table
+    vectors = quantised_vectors(table.spaces[name].unit(), most_bytes=VECTOR_BYTES // spaces)
+    plane = scene.plane(name)
+    by_season = [scene.colours(PCA, name, season) for season in range(table.seasons)]
+    pairs = {PCA: (np.stack([rgb for rgb, _ in by_season]), by_season[0][1])}
+    if SPREAD in scene.colour_options:
+        pairs[SPREAD] = scene.colours(SPREAD, name, 0)
+    return {
+        "dims": vectors.shape[-1],
+        "vectors": _text(np.swapaxes(vectors, 0, 1)),
+        "planes": _text(b"".join(pack_plane(plane[:, t]) for t in range(table.seasons))),
+        "tints": {by: _text(rgb) for by, (rgb, _) in pairs.items()},
+        "legends": {by: legend for by, (_, legend) in pairs.items()},
+        "note": scene.season_note(name),
+    }
+
+
+def _column(about: dict[str, Any], values: np.ndarray) -> dict[str, Any]:
+    """What a filter needs of a column: numbers as float32, classes as their numbers."""
+    if "names" in about:
+        return {
+            **about,
+            "values": _text(np.searchsorted(about["names"], values.astype(str)).astype(np.uint8)),
+        }
+    return {**about, "values": _text(as_numbers(values).astype("<f4"))}
+
+
+def quantised_vectors(rows: np.ndarray, *, most_bytes: int = VECTOR_BYTES) -> np.ndarray:
     """Unit vectors (P, T, D) as int8 (P, T, d), d at most 256; zero where there is no embedding.
 
     Rotated to their principal axes through the origin, which keeps inner products, and cut off there.
     """
     flat = rows.reshape(-1, rows.shape[-1])
     good = np.isfinite(flat).all(-1)
-    dims = int(min(flat.shape[1], MAX_DIMS, max(8, VECTOR_BYTES // max(len(flat), 1))))
+    dims = int(min(flat.shape[1], MAX_DIMS, max(8, most_bytes // max(len(flat), 1))))
     kept = flat[good]
     if dims < flat.shape[1] and len(kept):
         sample = kept[:: max(1, len(kept) // 50_000)].astype(np.float64)
@@ -81,19 +112,6 @@ def quantised_vectors(rows: np.ndarray) -> np.ndarray:
     peak = np.abs(kept).max(-1, keepdims=True) if len(kept) else np.ones((0, 1))
     packed[good] = np.round(kept[:, :dims] / np.maximum(peak, 1e-9) * 127)
     return packed.reshape(*rows.shape[:2], dims)
-
-
-def _tints(scene: Scene, space: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """Colours and legends of every option but similarity, which the page computes."""
-    tints, legends = {}, {}
-    for name in scene.colour_options:
-        if name == SIMILARITY:
-            continue
-        frames = range(scene.table.seasons) if name == PCA else [0]
-        pairs = [scene.colours(name, space, season) for season in frames]
-        tints[name] = _text(np.stack([rgb for rgb, _ in pairs]))
-        legends[name] = pairs[0][1]
-    return tints, legends
 
 
 def _days(times: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ import xarray as xr
 from seco_lab.viz.charts import ScoreRow, curve_charts, score_chart
 from seco_lab.viz.payload import scene_payload
 from seco_lab.viz.scene import Scene, scene_of
-from seco_lab.viz.webassets import explorer_module, read_asset
+from seco_lab.viz.webassets import joined_module, read_asset
 from seco_lab.whole import whole_file
 
 MAP_HELP = (
     "Left, where the places are; right, where the encoder puts them. Drag to move, turn the wheel to zoom, "
-    "click a place in either. The slider leads through the seasons. Keyboard: arrows, plus and minus, Enter, "
-    "comma and full stop."
+    "click a place in either, draw a lasso or a box to select. Melt flies the places from one to the other "
+    "and through the seasons. Keyboard: arrows, plus and minus, Enter, comma and full stop, B and L."
 )
 
 
@@ -84,9 +84,9 @@ def _write_page(
     safe = payload.replace("</", "<\\/")  # a closing tag inside the data would end the script element
     scripts = (
         f'<script type="application/json" id="explorer-data">{safe}</script>\n'
-        f'<script type="module">\n{explorer_module()}\n{read_asset("static.js")}</script>'
+        f'<script type="module">\n{joined_module("page.js")}</script>'
     )
-    slots = {"title": escape(title), "css": read_asset("explorer.css"), "credits": escape(credits)}
+    slots = {"title": escape(title), "css": read_asset("web/explorer.css"), "credits": escape(credits)}
     page = read_asset("report.html")
     for name, text in {**slots, "body": body, "scripts": scripts}.items():
         page = page.replace("{{" + name + "}}", text, 1)

@@ -5,16 +5,18 @@ Plain numpy, no widget: the notebook widget, the leafmap panel and the report al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from seco_lab.cube.vegetation import NEAR_INFRARED, RED, vegetation_index
+from seco_lab.explore.seasons import season_distances, season_spread
 from seco_lab.places import distance_km
 from seco_lab.viz import colours
 from seco_lab.viz.table import EmbeddingTable, embedding_table
-from seco_lab.viz.thumbnails import rgb_bands, season_strip
+from seco_lab.viz.thumbnails import false_colour_bands, rgb_bands, season_strip
 
 PCA = "PCA as RGB"
 SIMILARITY = "similarity to the selected place"
@@ -32,16 +34,21 @@ class Scene:
     """
 
     def __init__(
-        self, table: EmbeddingTable, cube: xr.Dataset | None = None, *, tile_px: int = TILE_PX
+        self,
+        table: EmbeddingTable,
+        cube: xr.Dataset | None = None,
+        *,
+        tile_px: int = TILE_PX,
+        problems: Sequence[str] = (),
     ) -> None:
         self.table = table
         self.tile_px = tile_px
         self._cube, problem = _with_pictures(cube)
-        self.problems: tuple[str, ...] = (*table.problems, *problem)
+        self.problems: tuple[str, ...] = (*problems, *table.problems, *problem)
         self._planes: dict[str, np.ndarray] = {}
         self._components: dict[str, np.ndarray] = {}
         self._pca: dict[str, np.ndarray] = {}
-        self._strips: dict[int, str] = {}
+        self._strips: dict[tuple[str, int], str] = {}
 
     @property
     def colour_options(self) -> list[str]:
@@ -100,7 +107,7 @@ class Scene:
         if by == SIMILARITY:
             return self._similarity_colours(space, season, selected)
         if by == SPREAD:
-            return colours.scale_colours(season_spread(self.table.spaces[space].unit()))
+            return colours.scale_colours(season_spread(self.table.spaces[space]))
         if by not in self.table.columns:
             raise LookupError(f"cannot colour by {by!r}; known are {', '.join(self.colour_options)}")
         return colours.colours_of(self.table.columns[by])
@@ -144,14 +151,36 @@ class Scene:
 
     def strip(self, index: int) -> str:
         """Pictures of a place over its seasons as one data URI; empty where there are none."""
+        return self._of_cube("true", index, lambda cube, row: season_strip(cube, row, size_px=self.tile_px))
+
+    def false_strip(self, index: int) -> str:
+        """The same with near infrared as red; empty where the cube lacks that band."""
+        if self._cube is None or false_colour_bands(self._cube) is None:
+            return ""
+        bands = false_colour_bands(self._cube)
+        return self._of_cube(
+            "false", index, lambda cube, row: season_strip(cube, row, size_px=self.tile_px, bands=bands)
+        )
+
+    def ndvi(self, index: int) -> list[float | None]:
+        """NDVI of a place in each season, None where unknown; empty where the cube lacks the bands."""
+        row = int(self.table.cube_rows[index])
+        bands = () if self._cube is None else set(map(str, self._cube["band"].values))
+        if row < 0 or not {RED, NEAR_INFRARED} <= set(bands):
+            return []
+        values = vegetation_index(self._cube, np.array([row]))[0]
+        return [None if np.isnan(value) else round(float(value), 3) for value in values]
+
+    def _of_cube(self, kind: str, index: int, make: Callable[[xr.Dataset, int], str]) -> str:
+        """A picture of the cube, kept for the next time; empty where the cube has no such place."""
         row = int(self.table.cube_rows[index])
         if self._cube is None or row < 0:
             return ""
-        if row not in self._strips:
+        if (kind, row) not in self._strips:
             if len(self._strips) >= _STRIPS_KEPT:
                 self._strips.pop(next(iter(self._strips)))
-            self._strips[row] = season_strip(self._cube, row, size_px=self.tile_px)
-        return self._strips[row]
+            self._strips[kind, row] = make(self._cube, row)
+        return self._strips[kind, row]
 
     def place(self, index: int) -> dict[str, Any]:
         """Name, position, dates, column values and pictures of one place, ready for JSON."""
@@ -167,17 +196,54 @@ class Scene:
             "strip": self.strip(index),
         }
 
-    def detail(self, space: str, season: int, index: int, k: int = 6) -> dict[str, Any]:
-        """One place with its path through the plane and its nearest neighbours, ready for JSON."""
-        best, cosine = self.neighbours(space, season, index, k)
-        path = [
+    def detail(self, space: str, season: int, index: int, k: int = 6, *, rival: str = "") -> dict[str, Any]:
+        """One place with its path through the plane and its nearest neighbours, ready for JSON.
+
+        Args:
+            space: The embedding space.
+            season: Number of the season.
+            index: The place.
+            k: How many neighbours.
+            rival: Another space whose neighbours are told, too; empty for none.
+        """
+        here = {
+            **self.place(index),
+            "false_strip": self.false_strip(index),
+            "ndvi": self.ndvi(index),
+            "path": self.path(space, index),
+            "neighbours": self._near(space, season, index, k),
+            "tile_px": self.tile_px,
+        }
+        return {**here, "rivals": self._near(rival, season, index, k)} if rival else here
+
+    def path(self, space: str, index: int) -> list[list[float] | None]:
+        """Where a place lies in the plane in each season, None where it has no embedding."""
+        return [
             None if np.isnan(xy).any() else [float(xy[0]), float(xy[1])] for xy in self.plane(space)[index]
         ]
-        found = [
+
+    def _near(self, space: str, season: int, index: int, k: int) -> list[dict[str, Any]]:
+        """The nearest neighbours of a place, ready for JSON."""
+        best, cosine = self.neighbours(space, season, index, k)
+        return [
             {**self.place(int(i)), "similarity": round(float(value), 4), "km": self._km(index, int(i))}
             for i, value in zip(best, cosine, strict=True)
         ]
-        return {**self.place(index), "path": path, "neighbours": found, "tile_px": self.tile_px}
+
+    def season_note(self, space: str) -> str:
+        """How far the seasons of a place lie apart in a space, beside different places; in words."""
+        if self.table.seasons < 2:
+            return ""
+        apart = season_distances(self.table.spaces[space])
+        if apart is None:
+            return ""
+        seasons, places = apart
+        ratio = seasons / max(places, 1e-9)
+        told = f"{ratio:.0%} of it" if ratio < 1 else f"{ratio:.1f} times as much"
+        return (
+            f"In {space!r}, two places of one season differ by {places:.3f} (1 - cosine, mean), "
+            f"two seasons of one place by {seasons:.3f}: {told}."
+        )
 
     def _km(self, a: int, b: int) -> float | None:
         """Great-circle distance in km, None where a coordinate is unknown."""
@@ -188,10 +254,14 @@ class Scene:
 
 
 def scene_of(
-    embeddings: xr.Dataset | xr.DataArray, cube: xr.Dataset | None = None, *, columns: Mapping | None = None
+    embeddings: xr.Dataset | xr.DataArray,
+    cube: xr.Dataset | None = None,
+    *,
+    columns: Mapping | None = None,
+    problems: Sequence[str] = (),
 ) -> Scene:
-    """The scene of a dataset of embeddings; arguments as ``embedding_table``."""
-    return Scene(embedding_table(embeddings, cube, columns=columns), cube)
+    """The scene of a dataset of embeddings; arguments as ``embedding_table``; ``problems`` come first."""
+    return Scene(embedding_table(embeddings, cube, columns=columns), cube, problems=problems)
 
 
 def _with_pictures(cube: xr.Dataset | None) -> tuple[xr.Dataset | None, tuple[str, ...]]:
@@ -215,18 +285,6 @@ def fit_square(plane: np.ndarray) -> np.ndarray:
     placed = [(axis - (low + high) / 2) / span for axis, (low, high) in zip(axes, limits, strict=True)]
     unit = np.stack([0.5 + placed[0], 0.5 - placed[1]], axis=-1)
     return unit.reshape(plane.shape).astype(np.float32)
-
-
-def season_spread(rows: np.ndarray) -> np.ndarray:
-    """How much each place changes: 1 minus the mean cosine of its seasons to their mean direction, (P,).
-
-    Args:
-        rows: Shape (P, T, D), unit length, NaN where there is no embedding.
-    """
-    usable = np.isfinite(rows).all(-1)
-    count = usable.sum(1)
-    mean = np.where(usable[..., None], rows, 0).sum(1) / np.maximum(count, 1)[:, None]
-    return np.where(count > 1, 1 - np.linalg.norm(mean, axis=1), np.nan)
 
 
 def fact_text(value: Any) -> str:

@@ -78,13 +78,28 @@ def to_picture(counts: np.ndarray, unit: str, *, gamma: float | None = None) -> 
     return picture
 
 
-def season_pictures(cube: xr.Dataset, patch: int, *, gamma: float | None = None) -> np.ndarray:
-    """True-colour pictures of one patch in all its seasons.
+def false_colour_bands(cube: xr.Dataset) -> tuple[str, str, str] | None:
+    """Near infrared, red and green, shown as red, green and blue; None where the cube lacks one of them.
+
+    In such pictures living plants are red, bare soil is grey-green, water black.
+    """
+    have = {str(name) for name in cube["band"].values}
+    for names in (("B08", "B04", "B03"), ("NIR", "R", "G"), ("N", "R", "G")):
+        if set(names) <= have:
+            return names
+    return None
+
+
+def season_pictures(
+    cube: xr.Dataset, patch: int, *, gamma: float | None = None, bands: tuple[str, str, str] | None = None
+) -> np.ndarray:
+    """Pictures of one patch in all its seasons.
 
     Args:
         cube: A cube (``seco_lab.cube``).
         patch: Row of the patch.
         gamma: See ``to_picture``.
+        bands: What is shown as red, green and blue; true colour by default.
 
     Returns:
         Shape (T, H, W, 3), uint8.
@@ -92,7 +107,7 @@ def season_pictures(cube: xr.Dataset, patch: int, *, gamma: float | None = None)
     Raises:
         LookupError: The cube has no red, green and blue band.
     """
-    counts = cube["reflectance"].isel(patch=patch).sel(band=list(rgb_bands(cube)))
+    counts = cube["reflectance"].isel(patch=patch).sel(band=list(bands or rgb_bands(cube)))
     counts = counts.transpose("season", "band", "y", "x").to_numpy()
     unit = str(cube.attrs.get("unit", "dn"))
     return np.stack([to_picture(season, unit, gamma=gamma) for season in counts])
@@ -126,7 +141,14 @@ def data_uri(picture: np.ndarray, *, kind: str = "JPEG", quality: int = 78) -> s
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def season_strip(cube: xr.Dataset, patch: int, *, size_px: int = 64, quality: int = 78) -> str:
+def season_strip(
+    cube: xr.Dataset,
+    patch: int,
+    *,
+    size_px: int = 64,
+    quality: int = 78,
+    bands: tuple[str, str, str] | None = None,
+) -> str:
     """All seasons of a patch side by side in one JPEG, as a data URI.
 
     One file per patch instead of one per season: a JPEG of 64 px spends a third of its bytes on its header.
@@ -134,5 +156,5 @@ def season_strip(cube: xr.Dataset, patch: int, *, size_px: int = 64, quality: in
     Raises:
         LookupError: The cube has no red, green and blue band.
     """
-    tiles = [shrink(picture, size_px) for picture in season_pictures(cube, patch)]
+    tiles = [shrink(picture, size_px) for picture in season_pictures(cube, patch, bands=bands)]
     return data_uri(np.concatenate(tiles, axis=1), quality=quality)

@@ -196,7 +196,7 @@ def test_folders_from_the_command_line(tmp_path, capsys):
     assert main([*common, "--data", str(tmp_path / "v2"), "--out", str(tmp_path / "r.json")]) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert values["protocol"]["sizes"]["test"] == 8
-    assert values == json.loads((tmp_path / "r.json").read_text())
+    assert values.items() <= json.loads((tmp_path / "r.json").read_text()).items()
     write_v1(tmp_path / "v1", draw_labels(20, seed=1))
     assert main([*common, "--data", str(tmp_path / "v1"), "--share", "0.5"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"]["sizes"]["train"] == 8

@@ -5,7 +5,7 @@ import pytest
 from official import write_tif
 
 from seco_lab.sources import layout_of, read_cube
-from seco_lab.sources.geotiff_index import has_offset, without_offset
+from seco_lab.sources.baseline import has_offset, without_offset
 
 # The centre of a patch of 16 px at (500000, 4700000) in zone 31.
 LON, LAT = 3.000973, 42.451567

@@ -5,7 +5,7 @@ import xarray as xr
 from seco_lab.viz import colours
 from seco_lab.viz.packing import pack_mercator, pack_plane
 from seco_lab.viz.payload import quantised_vectors, scene_payload
-from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, fit_square, scene_of, season_spread
+from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, fit_square, scene_of
 from seco_lab.viz.table import embedding_table
 
 
@@ -132,14 +132,6 @@ def test_similarity_is_brightest_at_the_place_itself():
     scene = scene_of(embeddings())
     rgb, _ = scene.colours(SIMILARITY, "embedding", 0, selected=7)
     assert (rgb[7] == colours.colour_map()[255]).all()
-
-
-def test_spread_of_still_and_moving_places():
-    rows = np.zeros((3, 2, 2), np.float32)
-    rows[0] = [[1, 0], [1, 0]]
-    rows[1] = [[1, 0], [-1, 0]]
-    rows[2] = [[1, 0], [np.nan, np.nan]]
-    np.testing.assert_allclose(season_spread(rows), [0, 1, np.nan])
 
 
 def test_season_labels_tell_the_month():

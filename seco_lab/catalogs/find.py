@@ -1,0 +1,242 @@
+"""From places and dates to tasks: grouped searches, a choice for each place, reasons for those given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from seco_lab.catalogs.base import Catalog, Scene
+from seco_lab.catalogs.grid import BLOCK_PX, GRID_M, PIXEL_M, Corner
+from seco_lab.catalogs.groups import CELL_DEG, Group, boxes_around, groups, stretches
+from seco_lab.catalogs.items import SCL
+from seco_lab.catalogs.ladder import Rung, ladder
+from seco_lab.catalogs.search import CachedSearch
+from seco_lab.catalogs.select import Chosen, Missing, Wish, select
+from seco_lab.catalogs.settle import Ground, Snap, settled
+from seco_lab.catalogs.tasks import COLUMNS, Tasks
+from seco_lab.catalogs.tiles import tiles_of
+from seco_lab.places import Plan, plan_hash
+from seco_lab.seasons import check_past, dates_hash
+from seco_lab.sensors import SENTINEL2_L2A
+
+_DAY = np.timedelta64(1, "D")
+
+
+def find_scenes(
+    plan: Plan,
+    dates: NDArray[np.datetime64],
+    catalog: Catalog,
+    *,
+    folder: str | Path,
+    size_px: int = 264,
+    bands: str | Sequence[str] = "all",
+    snap: Snap = "grid",
+    steps: Sequence[Rung] | None = None,
+    candidates: int = 6,
+    cell_deg: float = CELL_DEG,
+    latest: np.datetime64 | str | None = None,
+    progress: bool = True,
+) -> Tasks:
+    """Asks a catalogue for all places and dates and chooses candidate scenes.
+
+    Places of a cell are asked for together. Answers stay in ``folder/searches``, so that a call that was
+    killed goes on where it was and a second one asks nothing; ``folder/items.parquet`` holds all scenes found
+    (stac-geoparquet), for ``open_catalog`` as well.
+
+    Args:
+        plan: Places.
+        dates: Shape (place, season), a row per place of the plan.
+        catalog: Who is asked.
+        folder: Where answers are kept.
+        size_px: Side of a patch in pixels of 10 m.
+        bands: "all", "rgb", "B02,B03" or names; the scene classification is always wanted too.
+        snap: "grid": the patch lies at its place, to 30 m. "block": it is shifted by at most half an internal
+            tile (2.6 km) so that it lies in one, which takes about half of the bytes to read.
+        steps: Where to look further when there is no scene, as from ``ladder``.
+        candidates: Most scenes of a season.
+        cell_deg: Side of a cell.
+        latest: The day after which no image can exist; today where it is not given.
+        progress: Show a bar.
+
+    Raises:
+        ValueError: Dates do not fit the plan or lie in the future, or an option is out of range.
+        CatalogError: The catalogue gives no usable answer.
+    """
+    dates, names = np.asarray(dates), SENTINEL2_L2A.subset(bands)
+    steps = ladder() if steps is None else tuple(steps)
+    _check(plan, dates, size_px, snap, steps, candidates)
+    check_past(dates, latest=latest or np.datetime64("today"))
+    margin_m = size_px * PIXEL_M / 2 + GRID_M if snap == "block" else 0.0  # as far as most are shifted
+    wish = Wish(size_px, steps, candidates, margin_m)
+    search = CachedSearch(catalog, Path(folder) / "searches")
+    found = _found(plan, dates, search, wish, (*names, SCL), cell_deg, progress)
+    search.join(Path(folder) / "items.parquet")
+    about = {
+        "catalog": catalog.name,
+        "plan_hash": plan_hash(plan.places),
+        "dates_hash": dates_hash(dates),
+        "size_px": size_px,
+        "bands": list(names),
+        "snap": snap,
+        "steps": [vars(step) for step in steps],
+    }
+    return _tasks(plan, _laid(plan, found, size_px, snap), about)
+
+
+def _check(
+    plan: Plan, dates: NDArray, size_px: int, snap: str, steps: Sequence[Rung], candidates: int
+) -> None:
+    if dates.ndim != 2 or len(dates) != len(plan) or dates.dtype.kind != "M" or dates.shape[1] == 0:
+        raise ValueError(
+            f"dates must be datetime64 of shape (place, season) with {len(plan)} rows, got {dates.dtype} of "
+            f"shape {dates.shape}"
+        )
+    if snap not in get_args(Snap):
+        raise ValueError(f"snap is 'grid' or 'block', got {snap!r}")
+    if size_px < 1 or candidates < 1 or not steps:
+        raise ValueError(
+            f"size_px, candidates and the number of steps must be at least 1, got {size_px}, {candidates}, "
+            f"{len(steps)}"
+        )
+    if snap == "block" and size_px > BLOCK_PX:
+        raise ValueError(f"a patch of {size_px} px fits no internal tile ({BLOCK_PX} px); take snap='grid'")
+
+
+def _found(
+    plan: Plan,
+    dates: NDArray[np.datetime64],
+    search: CachedSearch,
+    wish: Wish,
+    bands: Sequence[str],
+    cell_deg: float,
+    progress: bool,
+) -> list[Chosen | Missing]:
+    """What was found for each place, in the order of the plan; the scenes of one cell are in memory."""
+    found: list[Chosen | Missing] = [Missing("", "")] * len(plan)
+    lon, lat = (plan.places[axis].to_numpy(float) for axis in ("lon", "lat"))
+    with tqdm(total=len(plan), desc="searching", unit="place", disable=not progress) as bar:
+        for group in groups(lon, lat, cell_deg=cell_deg):
+            for row, result in _found_in(group, lon, lat, dates, search, wish, bands):
+                found[row] = result
+            bar.update(len(group.rows))
+    return found
+
+
+def _found_in(
+    group: Group,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    dates: NDArray[np.datetime64],
+    search: CachedSearch,
+    wish: Wish,
+    bands: Sequence[str],
+) -> Iterator[tuple[int, Chosen | Missing]]:
+    """Row and result for each place of a cell; other years are asked for where a season stays empty."""
+    rows = np.array(group.rows)
+    scenes = _scenes(group, dates[rows], search, wish.steps, 0)
+    tiles = tiles_of(scenes, bands)
+    short = []
+    for row in rows:
+        result = select(lon[row], lat[row], dates[row], tiles, wish)
+        if isinstance(result, Missing) and result.seasons and any(step.years for step in wish.steps):
+            short.append(row)
+        else:
+            yield row, _told(result, scenes, tiles, bands)
+    if short:
+        few = Group(tuple(short), boxes_around(lon[short], lat[short]))
+        for years in sorted({step.years for step in wish.steps if step.years}):
+            scenes += _scenes(few, dates[short], search, wish.steps, years)
+        tiles = tiles_of({(s.collection, s.item_id): s for s in scenes}.values(), bands)
+        for row in short:
+            yield row, select(lon[row], lat[row], dates[row], tiles, wish)
+
+
+def _scenes(
+    group: Group, dates: NDArray[np.datetime64], search: CachedSearch, steps: Sequence[Rung], years: int
+) -> list[Scene]:
+    """All scenes around the dates, or around the same days that many years before and after."""
+    days = max(step.days for step in steps if step.years == years)
+    half, shift = np.timedelta64(round(days * 24), "h"), np.timedelta64(round(years * 365.25 * 24), "h")
+    hours = dates.astype("datetime64[h]")
+    centres = np.concatenate([hours - shift, hours + shift]) if years else hours
+    windows = stretches(centres - half, centres + half)
+    return [scene for start, end in windows for scene in search.search(group.boxes, start, end)]
+
+
+def _told(
+    result: Chosen | Missing, scenes: Sequence[Scene], tiles: Sequence[object], bands: Sequence[str]
+) -> Chosen | Missing:
+    """The result; a reason that says which bands are lacking, where that is why nothing was found."""
+    if isinstance(result, Chosen) or tiles or not scenes:
+        return result
+    lacking = [band for band in bands if not any(band in scene.assets for scene in scenes)]
+    what = f"bands {', '.join(lacking)}" if lacking else "proj:transform and a UTM zone, or some band"
+    return Missing("no bands", f"none of {len(scenes)} scenes around it has {what}")
+
+
+def _laid(
+    plan: Plan, found: Sequence[Chosen | Missing], size_px: int, snap: Snap
+) -> list[tuple[Chosen, Corner] | Missing]:
+    """Each place with the corner of its patch, in the order of the plan, so that a longer plan agrees."""
+    if snap == "grid":
+        return [one if isinstance(one, Missing) else (one, one.corner) for one in found]
+    ground, laid = Ground(size_px), []
+    for name, one in zip(plan.places["name"], found, strict=True):
+        if isinstance(one, Missing):
+            laid.append(one)
+            continue
+        corner, neighbour = settled(name, one.grid, one.corner, size_px=size_px, ground=ground)
+        if corner is not None:
+            laid.append((one, corner))
+        elif neighbour:
+            laid.append(Missing("overlap", f"in an internal tile it would overlap {neighbour}"))
+        else:
+            laid.append(Missing("no tile", "no internal tile holds the whole patch"))
+    return laid
+
+
+def _tasks(plan: Plan, laid: Sequence[tuple[Chosen, Corner] | Missing], about: dict[str, Any]) -> Tasks:
+    import geopandas as gpd
+    import pandas as pd
+    import shapely
+
+    rows, missing = [], {}
+    places = zip(plan.places["name"], plan.places["lon"], plan.places["lat"], laid, strict=True)
+    for name, lon, lat, one in places:
+        if isinstance(one, Missing):
+            missing[name] = one
+        else:
+            rows += [(name, *row, lon, lat) for row in _rows(*one, about["bands"])]
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).astype(
+        {
+            "season": "int16",
+            "rank": "int16",
+            "epsg": "int32",
+            "time": "datetime64[ms]",
+            "offset_applied": object,
+        }
+    )
+    points = shapely.points(table["lon"].to_numpy(float), table["lat"].to_numpy(float))
+    rejected = plan.places[plan.places["name"].isin(missing.keys())]
+    for column in ("why", "detail"):
+        texts = [getattr(missing[name], column) for name in rejected["name"]]
+        rejected = rejected.assign(**{column: np.array(texts, object)})
+    return Tasks(gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326"), rejected, about)
+
+
+def _rows(chosen: Chosen, corner: Corner, bands: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Columns from season to assets."""
+    for season, candidates in enumerate(chosen.scenes):
+        for rank, (scene, step) in enumerate(candidates):
+            hrefs = {band: scene.assets[band].href for band in (*bands, SCL)}
+            yield (
+                season, rank, scene.item_id, scene.collection, scene.self_href, scene.time, scene.platform,
+                scene.tile, chosen.grid.epsg, corner.x0, corner.y0, scene.scene_cloud_cover, scene.baseline,
+                scene.offset_applied, step, json.dumps(hrefs),
+            )  # fmt: skip

@@ -1,0 +1,92 @@
+"""``gather`` from an archive: search, estimate, fetch, a second look; each step goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seco_lab.commands.gathering import dates_of
+from seco_lab.commands.say import say
+
+if TYPE_CHECKING:
+    from seco_lab.catalogs import Catalog, Tasks
+
+
+def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
+    """Fill a cube with scenes of a catalogue.
+
+    Beside the cube stay ``.search`` (answers of the catalogue) and ``.tasks.parquet`` (candidate scenes).
+
+    Raises:
+        LookupError: No place has a scene in every season.
+        OSError: Something could not be read; the same command goes on.
+    """
+    from seco_lab.fetch import estimate, fetch, verify
+    from seco_lab.fetch.estimate import PILOT_PLACES
+    from seco_lab.fetch.jobs import check_limits
+    from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE
+    from seco_lab.remote import UnreachableError
+
+    max_cloud = MAX_CLOUD if args.max_cloud is None else args.max_cloud
+    check_limits(max_cloud, MAX_NODATA_SHARE)  # before the search, which may take long
+    catalog = catalog_named(args.source)
+    tasks = _tasks(args, catalog)
+    how = {"signer": catalog, "max_cloud": max_cloud}
+    reckoned = None
+    if len(tasks.patches) > PILOT_PLACES:
+        reckoned = estimate(tasks, args.out, **how)
+        say(reckoned)
+    report = fetch(tasks, args.out, **how, leave_out_failed=args.leave_out_failed)
+    if report.failed:
+        raise UnreachableError(str(report))
+    say(report)
+    looked = verify(args.out)
+    say(looked)
+    counts = {name: getattr(report, name) for name in ("already", "rejected", "failed", "bytes", "requests")}
+    found = {"gathered": looked.places, "without_scenes": len(tasks.rejected), "damaged": len(looked.damaged)}
+    return {"out": str(report.path), **counts, **found, "estimate": reckoned and vars(reckoned)}
+
+
+def catalog_named(source: str) -> Catalog:
+    """The catalogue of an archive's name, or of a folder or file.
+
+    Raises:
+        LookupError: No such archive, and nothing at such a path.
+    """
+    from seco_lab import catalogs
+
+    if source == "earth-search":
+        return catalogs.earth_search()
+    if source == "planetary-computer":
+        return catalogs.PlanetaryComputer()
+    if Path(source).exists():
+        return catalogs.open_catalog(source)
+    raise LookupError(
+        f"unknown source {source!r}: wanted simulated, earth-search, planetary-computer, or a folder of STAC "
+        "items or a stac-geoparquet file that is there"
+    )
+
+
+def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
+    from seco_lab.catalogs import find_scenes, save_tasks
+    from seco_lab.places import open_plan
+
+    out = Path(args.out)
+    plan = open_plan(args.places)
+    tasks = find_scenes(
+        plan,
+        dates_of(args, plan.place_list()),
+        catalog,
+        folder=out.with_name(f"{out.name}.search"),
+        size_px=args.size_px or 264,
+        bands=args.bands,
+        snap=args.snap or "grid",
+    )
+    file = save_tasks(tasks, out.with_name(f"{out.name}.tasks.parquet"))
+    say(f"{len(tasks.patches)} of {len(plan)} places have scenes in every season: {file}")
+    if not len(tasks):
+        why, count = Counter(tasks.rejected["detail"]).most_common(1)[0]
+        raise LookupError(f"no place has a scene in every season; most often ({count}): {why}")
+    return tasks

@@ -1,0 +1,202 @@
+"""From tasks to a seasonal cube: whatever interrupts it, nothing is read twice and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tqdm.auto import tqdm
+
+from seco_lab.catalogs import Tasks, open_tasks
+from seco_lab.fetch.jobs import Job, Wanted
+from seco_lab.fetch.journal import STORED
+from seco_lab.fetch.ledger import Ledger, opened
+from seco_lab.fetch.local import LocalReading, Pace
+from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
+from seco_lab.fetch.tables import provenance_path, write_tables
+from seco_lab.gather.ledger import check_disk, rejected_path
+from seco_lab.remote import Signer, UnreachableError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+MAX_CLOUD, MAX_NODATA_SHARE = 20.0, 0.01
+_FAILED_IN_A_ROW = 8  # then it is not these places that are at fault
+_PASSES = 2  # a place that failed is tried once more at the end
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """What a run of ``fetch`` did.
+
+    Attributes:
+        path: The cube.
+        gathered: Places read by this run.
+        already: Places that had been read before.
+        rejected: Places given up for good, before and in this run.
+        failed: Places that could not be read now; the same call tries them again.
+        requests: Sent by this run.
+        bytes: Received by this run.
+        seconds: Time this run took.
+    """
+
+    path: Path
+    gathered: int
+    already: int
+    rejected: int
+    failed: int
+    requests: int
+    bytes: int
+    seconds: float
+
+    @property
+    def provenance_path(self) -> Path:
+        """Table of where each image comes from."""
+        return provenance_path(self.path)
+
+    @property
+    def rejected_path(self) -> Path:
+        """Table of the places given up, with the reason."""
+        return rejected_path(self.path)
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.gathered} places gathered in {self.seconds:.0f} s by {self.requests} requests "
+            f"({self.bytes / 1e6:.1f} MB), {self.already} were there, {self.rejected} given up: {self.path}"
+        )
+        if self.failed:
+            text += (
+                f"; {self.failed} could not be read now: the same command tries them again, and leaving them "
+                "out completes the cube without them"
+            )
+        return text
+
+
+def fetch(
+    tasks: Tasks | str | Path,
+    out: str | Path,
+    *,
+    signer: Signer,
+    max_cloud: float = MAX_CLOUD,
+    max_nodata_share: float = MAX_NODATA_SHARE,
+    pace: Pace | None = None,
+    cluster: Client | None = None,
+    leave_out_failed: bool = False,
+    progress: bool = True,
+) -> FetchReport:
+    """Reads the scenes of all places into a Zarr cube.
+
+    Of each place and season the first candidate is taken that is clear enough over the patch itself. A call
+    after a kill, a crash or an interrupt goes on where the last one stopped; when all is done, another call
+    sends no request. Cube and provenance are the same to the byte however often that happened.
+
+    Beside the cube lie ``.journal.db`` (SQLite: states, reasons, what each place cost),
+    ``.provenance.parquet`` and ``.rejected.parquet``.
+
+    Args:
+        tasks: Candidates of each place and season, or their file.
+        out: Folder of the cube; by custom its name ends in ``.zarr``.
+        signer: Signs addresses: the catalogue that the tasks come from, or ``remote.Unsigned()``.
+        max_cloud: Per cent of a patch that cloud and its shadow may cover.
+        max_nodata_share: Share of a patch, 0 to 1, that may lack data.
+        pace: How much is done at a time.
+        cluster: A dask client: its workers read, this process writes.
+        leave_out_failed: Complete the cube without places that cannot be read, for good.
+        progress: Show a bar.
+
+    Raises:
+        ValueError: No places, or `out` was begun with other tasks or options.
+        FileExistsError: `out` is something else, or another process is at work on it.
+        OSError: The disk is too small, or nothing can be read any more (a login page, no network, no access).
+        LookupError: No place could be had.
+    """
+    begun, out = perf_counter(), Path(out)
+    tasks = tasks if isinstance(tasks, Tasks) else open_tasks(tasks)
+    wanted = wanted_of(tasks, max_cloud, max_nodata_share)
+    with opened(tasks, out, wanted) as ledger:
+        already = ledger.count(STORED) + ledger.count(FETCHED)
+        check_disk(out, len(ledger.left()) * ledger.patch_bytes)
+        before = ledger.journal.cost()
+        try:
+            ledger.store_ready()
+            for _ in range(_PASSES):
+                read_into(ledger, ledger.left(), signer, pace or Pace(), cluster, progress=progress)
+            if leave_out_failed:
+                ledger.give_up_failed()
+        finally:
+            write_tables(ledger)
+        if ledger.count(STORED) + ledger.count(FETCHED) + ledger.count(FAILED) == 0:
+            why = ledger.journal.reasons(REJECTED)
+            raise LookupError(
+                f"none of the {len(ledger.jobs)} places could be had ({next(iter(why.values()))[0]}); all "
+                f"reasons are in {rejected_path(out)}"
+            )
+        cost = ledger.journal.cost()
+        if not ledger.left():
+            ledger.journal.tidy()
+        return FetchReport(
+            out,
+            ledger.count(STORED) + ledger.count(FETCHED) - already,
+            already,
+            ledger.count(REJECTED),
+            ledger.count(FAILED),
+            cost.requests - before.requests,
+            cost.bytes - before.bytes,
+            perf_counter() - begun,
+        )
+
+
+def wanted_of(tasks: Tasks, max_cloud: float, max_nodata_share: float) -> Wanted:
+    """What is wanted of every place, by the tasks' own words and two limits."""
+    bands = tasks.about["bands"]
+    return Wanted(tuple(bands), int(tasks.about["size_px"]), max_cloud, max_nodata_share)
+
+
+def reading_of(
+    jobs: Sequence[Job], wanted: Wanted, signer: Signer, pace: Pace, cluster: Client | None
+) -> AbstractContextManager[Iterable[Outcome]]:
+    """Outcomes of places as they come, read in this process or by a cluster."""
+    if cluster is None:
+        return LocalReading(jobs, wanted, signer, pace)
+    from seco_lab.fetch.cluster import ClusterReading
+
+    return ClusterReading(jobs, wanted, signer, pace, cluster)
+
+
+def read_into(
+    ledger: Ledger, jobs: Sequence[Job], signer: Signer, pace: Pace, cluster: Client | None, *, progress: bool
+) -> None:
+    """Reads places and records each as it comes.
+
+    Raises:
+        UnreachableError: One place after the other fails.
+    """
+    if not jobs:
+        return
+    total, in_a_row, received = len(ledger.jobs), 0, 0
+    with (
+        tqdm(total=total, initial=total - len(jobs), unit="place", disable=not progress) as bar,
+        reading_of(jobs, ledger.wanted, signer, pace, cluster) as outcomes,
+    ):
+        for outcome in outcomes:
+            ledger.record(outcome)
+            received += outcome.traffic.bytes
+            in_a_row = in_a_row + 1 if outcome.state == FAILED else 0
+            if in_a_row >= _FAILED_IN_A_ROW:
+                raise UnreachableError(
+                    f"{in_a_row} places in a row could not be read, so this run ends: {outcome.detail}; what "
+                    "was read is kept, the same command goes on"
+                )
+            bar.update()
+            bar.set_postfix_str(_told(ledger, received, bar.format_dict["elapsed"]), refresh=False)
+
+
+def _told(ledger: Ledger, received: int, elapsed_s: float) -> str:
+    """What a bar tells beside rate and time left."""
+    words = [f"{received / 1e6 / max(elapsed_s, 1e-9):.1f} MB/s"]
+    words += [f"{n} {word}" for word in (REJECTED, FAILED) if (n := ledger.count(word))]
+    return ", ".join(words)

@@ -1,0 +1,126 @@
+// The map's paper: sea, land, borders, tiles, graticule, city names, scale bar; and the plane's squared paper.
+
+import { latitude, longitude, mercator } from "./geo.js";
+import { numbers } from "./dom.js";
+
+const TILES_KEPT = 400;
+
+function landPath(view) {
+  const path = new Path2D(), pairs = numbers(view, Int16Array);
+  for (let i = 0; i < pairs.length; ) {
+    const count = pairs[i + 1];
+    for (let k = 1; k <= count; k++) {
+      const [x, y] = mercator(pairs[i + 2 * k] / 100, pairs[i + 2 * k + 1] / 100);
+      if (k === 1) path.moveTo(x, y); else path.lineTo(x, y);
+    }
+    path.closePath();
+    i += 2 * (count + 1);
+  }
+  return path;
+}
+
+// Draws land where `toPixel` puts the Mercator square, `side` pixels wide.
+export function landPainter(model) {
+  const land = model.get("land")?.byteLength ? landPath(model.get("land")) : null;
+  return (c, [x, y], side) => {
+    if (!land) return;
+    c.save();
+    c.translate(x, y);
+    c.scale(side, side);
+    c.fillStyle = "#f4f2ec"; c.fill(land);
+    c.lineWidth = 0.8 / side; c.strokeStyle = "#c9c4b6"; c.stroke(land);
+    c.restore();
+  };
+}
+
+export function mapPaper(model, again) {
+  const drawLand = landPainter(model), tiles = new Map();
+  return (c, pane) => {
+    c.fillStyle = "#dde7ec";
+    c.fillRect(0, 0, pane.width, pane.height);
+    drawLand(c, pane.toPixel(0, 0), pane.scale);
+    if (model.get("tiles")) drawTiles(c, pane, model.get("tiles"), tiles, again);
+    graticule(c, pane);
+    cityNames(c, pane, model.get("cities") ?? []);
+    scaleBar(c, pane, model.get("tiles") ? model.get("tiles_credit") : "Natural Earth, GeoNames");
+  };
+}
+function drawTiles(c, pane, address, cache, again) {
+  const z = Math.max(0, Math.min(18, Math.round(Math.log2(pane.scale / 256)))), count = 2 ** z, side = pane.scale / count;
+  const [x0, y0] = pane.toUnit(0, 0), [x1, y1] = pane.toUnit(pane.width, pane.height);
+  for (let x = Math.max(0, Math.floor(x0 * count)); x < Math.min(count, x1 * count); x++)
+    for (let y = Math.max(0, Math.floor(y0 * count)); y < Math.min(count, y1 * count); y++) {
+      const url = address.replace("{z}", z).replace("{x}", x).replace("{y}", y);
+      let image = cache.get(url);
+      if (!image) {
+        image = new Image();
+        image.onload = again;
+        image.src = url;
+        cache.set(url, image);
+        if (cache.size > TILES_KEPT) cache.delete(cache.keys().next().value);
+      }
+      if (image.complete && image.naturalWidth) c.drawImage(image, ...pane.toPixel(x / count, y / count), side + 0.5, side + 0.5);
+    }
+}
+
+function graticule(c, pane) {
+  const degreesWide = (pane.width / pane.scale) * 360, step = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1].find((s) => degreesWide / s > 4) ?? 0.05;
+  const [x0, y0] = pane.toUnit(0, 0), [x1, y1] = pane.toUnit(pane.width, pane.height);
+  c.strokeStyle = "rgba(70,90,105,.16)";
+  c.lineWidth = 1;
+  c.beginPath();
+  for (let lon = Math.ceil((longitude(x0)) / step) * step; lon <= longitude(x1); lon += step) {
+    if (Math.abs(lon) > 180.001) continue;
+    const [px] = pane.toPixel((lon + 180) / 360, 0);
+    c.moveTo(px, 0); c.lineTo(px, pane.height);
+  }
+  for (let lat = Math.ceil(latitude(y1) / step) * step; lat <= latitude(y0); lat += step) {
+    if (Math.abs(lat) > 85) continue;
+    const [, py] = pane.toPixel(0, mercator(0, lat)[1]);
+    c.moveTo(0, py); c.lineTo(pane.width, py);
+  }
+  c.stroke();
+}
+
+function cityNames(c, pane, cities) {
+  c.font = "11px system-ui, sans-serif";
+  c.textBaseline = "middle";
+  c.lineJoin = "round";
+  const taken = [], wanted = Math.min(22, Math.round((pane.width * pane.height) / 14000));
+  for (const [name, lon, lat] of cities) {
+    if (taken.length >= wanted) break;
+    const [x, y] = pane.toPixel(...mercator(lon, lat)), half = name.length * 3 + 8;
+    if (x < 4 || y < 10 || x > pane.width - 2 * half || y > pane.height - 26) continue;
+    if (taken.some(([tx, ty, th]) => Math.abs(tx - x) < half + th + 12 && Math.abs(ty - y) < 20)) continue;
+    taken.push([x, y, half]);
+    c.fillStyle = "#7d8790";
+    c.fillRect(x - 1.5, y - 1.5, 3, 3);
+    c.strokeStyle = "rgba(255,255,255,.85)"; c.lineWidth = 3; c.strokeText(name, x + 5, y);
+    c.fillStyle = "#5d6871"; c.fillText(name, x + 5, y);
+  }
+}
+
+function scaleBar(c, pane, credit) {
+  const metres = (40075017 * Math.cos((latitude(pane.centre[1]) * Math.PI) / 180)) / pane.scale;
+  const power = 10 ** Math.floor(Math.log10(metres * 110)), length = [5, 2, 1].map((f) => f * power).find((m) => m <= metres * 110) ?? power;
+  const px = length / metres, y = pane.height - 12;
+  c.strokeStyle = "#4a555e"; c.lineWidth = 2;
+  c.beginPath(); c.moveTo(12, y - 5); c.lineTo(12, y); c.lineTo(12 + px, y); c.lineTo(12 + px, y - 5); c.stroke();
+  c.font = "11px system-ui, sans-serif"; c.fillStyle = "#4a555e"; c.textBaseline = "alphabetic";
+  c.fillText(length >= 1000 ? `${(length / 1000).toLocaleString("en")} km` : `${length} m`, 18, y - 4);
+  c.textAlign = "right"; c.fillText(credit ?? "", pane.width - 8, pane.height - 8); c.textAlign = "left";
+}
+
+export function planePaper(c, pane) {
+  c.fillStyle = "#fbfbfa";
+  c.fillRect(0, 0, pane.width, pane.height);
+  c.strokeStyle = "rgba(70,90,105,.1)";
+  c.lineWidth = 1;
+  const step = 0.125 * pane.scale * 2 ** -Math.max(0, Math.floor(Math.log2(pane.scale / Math.min(pane.width, pane.height))));
+  const [ox, oy] = pane.toPixel(0.5, 0.5);
+  c.beginPath();
+  for (let x = ox % step; x < pane.width; x += step) { c.moveTo(x, 0); c.lineTo(x, pane.height); }
+  for (let y = oy % step; y < pane.height; y += step) { c.moveTo(0, y); c.lineTo(pane.width, y); }
+  c.stroke();
+}
+

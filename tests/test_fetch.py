@@ -1,0 +1,439 @@
+"""From tasks to a cube: true pixels, the right scenes, reasons for what is given up, clear refusals."""
+
+import errno
+import json
+import shutil
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from archive import (
+    BANDS,
+    DATES,
+    TILES,
+    corners,
+    make_tasks,
+    name_of,
+    true_patch,
+    write_archive,
+)
+from fault_server import FaultServer, Rule
+from fetching import fetched, fingerprint
+
+from seco_lab.catalogs import open_tasks, save_tasks
+from seco_lab.fetch import (
+    estimate,
+    fetch,
+    journal_path,
+    provenance_path,
+    read_costs,
+    read_provenance,
+    read_rejected,
+    verify,
+)
+from seco_lab.fetch import ledger as ledger_module
+from seco_lab.fetch.journal import Journal
+from seco_lab.remote import UnreachableError, Unsigned, retries
+from seco_lab.store import open_cube
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="module")
+def done(root, tmp_path_factory):
+    """A finished cube of 11 places; one of the 12 was given up."""
+    return fetched(root, tmp_path_factory.mktemp("done") / "c.zarr").path
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr(retries, "_FIRST_WAIT_S", 0.01)
+
+
+def run(tasks, out, **options):
+    return fetch(tasks, out, signer=Unsigned(), progress=False, **options)
+
+
+def test_every_pixel_is_the_true_one_on_the_right_grid(done):
+    cube, source = open_cube(done), read_provenance(done)
+    assert cube.sizes["patch"] == 11
+    assert cube["band"].values.tolist() == list(BANDS)
+    for patch, tile, column, row in corners(12):
+        for image in source[source["patch"] == patch].itertuples():
+            one = cube.sel(patch=patch).isel(season=image.season)
+            date = str(image.time.date())
+            np.testing.assert_array_equal(one["reflectance"], true_patch(tile, date, column, row))
+            assert (image.column_px, image.row_px) == (column, row)
+            epsg, left, top = TILES[tile]
+            assert (one["epsg"], one["x0"], one["y0"]) == (epsg, left + 10 * column, top - 10 * row)
+            assert str(one["time"].values) == f"{date}T10:20:30.000000000"
+            assert one["item_id"] == image.item_id == f"S2A_{tile}_{date}"
+    assert set(source["baseline"]) == {"03.00", "04.00"}
+    removed = source.set_index("baseline")["offset_removed"]
+    assert removed["04.00"].all()
+    assert not removed["03.00"].any()
+    assert list(source["patch"].unique()) == cube["patch"].values.tolist(), "in the order of the plan"
+
+
+def test_centres_are_those_of_the_patches(done):
+    from pyproj import Transformer
+
+    cube = open_cube(done).isel(patch=0)
+    to_utm = Transformer.from_crs(4326, int(cube["epsg"]), always_xy=True)
+    x, y = to_utm.transform(float(cube["lon"]), float(cube["lat"]))
+    assert (x, y) == pytest.approx((float(cube["x0"]) + 240, float(cube["y0"]) - 240), abs=0.01)
+
+
+def test_the_next_scene_is_taken_where_the_first_will_not_do(done):
+    source = read_provenance(done).set_index(["patch", "season"])
+    edge = source.loc[("place-002", 1)]
+    assert (edge["rank"], edge["passed_over"]) == (1, "no data in 100.0 % of the patch")
+    assert edge["item_id"].endswith(DATES[1])
+    assert (source["rank"].drop(index=("place-002", 1)) == 0).all()
+
+
+def test_a_place_that_is_cloudy_in_every_scene_is_given_up_with_the_reason(done):
+    (gone,) = read_rejected(done).itertuples()
+    assert (gone.name, gone.why, gone.continent) == ("place-001", "cloud", "Europe")
+    assert gone.detail == ("season 1: cloud over 100.0 % of the patch, then cloud over 100.0 % of the patch")
+    assert "place-001" not in open_cube(done)["patch"].values
+
+
+def test_a_cloudy_place_costs_no_band(root, tmp_path):
+    with FaultServer(root) as server:
+        tasks = make_tasks(server.url, places=2)
+        cloudy = replace(tasks, table=tasks.table[tasks.table["patch"] == "place-001"])
+        with pytest.raises(LookupError, match="none of the 1 places could be had"):
+            run(cloudy, tmp_path / "c.zarr")
+        assert {path.rsplit("/")[-1] for path, _, _ in server.log} == {"SCL.tif"}
+
+
+def test_cloud_is_allowed_when_asked_for(root, tmp_path):
+    report = run(make_tasks(str(root), places=2), tmp_path / "c.zarr", max_cloud=100)
+    assert (report.gathered, report.rejected) == (2, 0)
+    assert open_cube(report.path)["cloud_cover"].values[1].tolist() == [0, 100]
+
+
+def test_headers_are_read_once_whatever_the_number_of_places(root, tmp_path):
+    with FaultServer(root) as server:
+        report = fetched(server.url, tmp_path / "c.zarr")
+        headers = [path for path, _, size in server.log if size >= 4096 or path.endswith("SCL.tif")]
+        assert len(server.log) == report.requests
+        assert report.bytes == server.bytes
+        assert headers
+        costs = read_costs(report.path)
+        assert costs["requests"].sum() == len(server.log)
+        assert set(costs["state"]) == {"stored", "rejected"}
+
+
+def test_a_second_run_asks_nothing_and_a_new_process_would_not_either(root, done, tmp_path):
+    shutil.copytree(done.parent, tmp_path / "d")
+    before = fingerprint(tmp_path / "d" / "c.zarr")
+    with FaultServer(root) as server:
+        tasks = make_tasks(str(root))
+        report = run(tasks, tmp_path / "d" / "c.zarr")
+        assert server.requests == 0
+    assert (report.gathered, report.already, report.rejected, report.requests) == (0, 11, 1, 0)
+    assert fingerprint(tmp_path / "d" / "c.zarr") == before
+    assert not list((tmp_path / "d").glob(".*")), "no lock or partial file stays"
+    assert journal_path(done).stat().st_size < 200_000, "no pixels stay in the journal"
+
+
+@pytest.mark.parametrize("where", ["before the cube", "after the cube", "before the journal"])
+def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_path, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "c.zarr"
+    with monkeypatch.context() as broken:
+        if where == "before the cube":
+            broken.setattr(ledger_module, "append", die)
+        elif where == "after the cube":
+            broken.setattr(Journal, "stored", lambda self, patches: die() if patches else None)
+        else:
+            broken.setattr(Journal, "put", die)
+        with pytest.raises(KeyboardInterrupt):
+            fetched(root, out)
+    assert fetched(root, out).failed == 0
+    assert fingerprint(out) == fingerprint(done)
+
+
+def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, tmp_path):
+    with FaultServer(root, latency_s=0.02) as server:
+        import _thread
+
+        threading.Timer(0.8, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            fetched(server.url, tmp_path / "c.zarr")
+        asked = server.requests
+        server.latency_s = 0
+        assert [thread for thread in threading.enumerate() if thread.name == "fetching"] == []
+        fetched(server.url, tmp_path / "c.zarr")
+        assert asked < server.requests
+
+
+def test_scenes_that_are_gone_or_locked_or_odd(root, tmp_path):
+    first, second = f"33UUP/{DATES[0]}", f"33UUP/{DATES[2]}"
+    with FaultServer(root, rules=[Rule("404", f"{first}/SCL")]) as server:
+        run(make_tasks(server.url, places=1), tmp_path / "a.zarr")
+        image = read_provenance(tmp_path / "a.zarr").iloc[0]
+        assert (image["rank"], image["item_id"]) == (1, f"S2A_33UUP_{DATES[2]}")
+        assert image["passed_over"].endswith(f"{first}/SCL.tif is not there (404)")
+    with FaultServer(root, rules=[Rule("404", f"{first}/B05"), Rule("404", f"{second}/B01")]) as server:
+        with pytest.raises(LookupError, match="none of the 1 places could be had"):
+            run(make_tasks(server.url, places=1), tmp_path / "b.zarr")
+        (gone,) = read_rejected(tmp_path / "b.zarr").itertuples()
+        assert gone.why == "gone"
+    with FaultServer(root, rules=[Rule("403", "33UUP")]) as server:
+        report = run(make_tasks(server.url, places=1), tmp_path / "c.zarr")
+        assert (report.failed, report.rejected) == (1, 0), "another day access may be allowed"
+        server.rules = []
+        assert run(make_tasks(server.url, places=1), tmp_path / "c.zarr").gathered == 1
+
+
+def test_a_file_replaced_in_mid_run_starts_the_place_anew(root, tmp_path):
+    mine = tmp_path / "archive"
+    shutil.copytree(root, mine)
+    name = name_of("33UUP", DATES[0], "B02")
+
+    class Replacing(Unsigned):
+        """Replaces a file after its header was asked for."""
+
+        asked = 0
+
+        def sign(self, href):
+            if href.endswith(name):
+                Replacing.asked += 1
+                if Replacing.asked == 2:
+                    shutil.copy(root / name_of("33UUP", DATES[0], "B04"), mine / name)
+            return href
+
+    with FaultServer(mine) as server:
+        tasks = make_tasks(server.url, places=1)
+        report = fetch(tasks, tmp_path / "c.zarr", signer=Replacing(), progress=False)
+    cube = open_cube(report.path)["reflectance"][0, 0].values
+    np.testing.assert_array_equal(cube[0], cube[1])
+    assert Replacing.asked > 2
+
+
+def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_path):
+    with FaultServer(root, rules=[Rule("flip", "SCL", times=12)]) as server:
+        fetched(server.url, tmp_path / "c.zarr")
+        assert server.faults()["flip"] == 12
+    ours, theirs = read_provenance(tmp_path / "c.zarr"), read_provenance(done)
+    pd.testing.assert_series_equal(ours["sha256"], theirs["sha256"])
+    pd.testing.assert_series_equal(ours["item_id"], theirs["item_id"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("html", r"answered with a web page instead of .*; what was read is kept, the same command goes on"),
+        ("whole", r"comes only as a whole"),
+        ("500", r"answered 500"),
+    ],
+)
+def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(fault, words, root, done, tmp_path):
+    out = tmp_path / "c.zarr"
+    with FaultServer(root) as server:
+        server.rules = [Rule(fault, after=60)]
+        with pytest.raises(UnreachableError, match=words) as caught:
+            fetched(server.url, out)
+        assert "\n" not in str(caught.value)
+        assert server.bytes < 2_000_000
+        server.rules = []
+        fetched(server.url, out)
+    pd.testing.assert_series_equal(read_provenance(out)["sha256"], read_provenance(done)["sha256"])
+
+
+def test_places_that_fail_hold_the_rest_back_until_they_are_left_out(root, tmp_path):
+    out, bad = tmp_path / "c.zarr", Rule("500", "33UUP/2021-03-01")
+    with FaultServer(root, rules=[bad]) as server:
+        tasks = make_tasks(server.url, places=7)
+        few = replace(
+            tasks, table=tasks.table[tasks.table["patch"].isin(["place-000", "place-003", "place-005"])]
+        )
+        report = run(few, out)
+        assert (report.gathered, report.failed) == (2, 1)
+        assert "1 could not be read now: the same command tries them again" in str(report)
+        assert not out.exists()
+        asked = server.requests
+        report = run(few, out, leave_out_failed=True)
+        assert (report.failed, report.rejected) == (0, 1)
+        assert open_cube(out)["patch"].values.tolist() == ["place-003", "place-005"]
+        assert all("33UUP" in path for path, _, _ in server.log[asked:])
+        assert read_rejected(out)["why"].tolist() == ["unreachable"]
+
+
+def test_signatures_that_expire_in_mid_run(root, done, tmp_path):
+    import time
+
+    class Short(Unsigned):
+        """Every fifth signature has expired already."""
+
+        count = renewed = 0
+
+        def sign(self, href):
+            self.count += 1
+            return f"{href}?se={time.time() + (30 if self.count % 5 else -1)}"
+
+        def resign(self, href):
+            self.renewed += 1
+            return f"{href}?se={time.time() + 30}"
+
+    signer = Short()
+    with FaultServer(root, signed=True) as server:
+        fetch(make_tasks(server.url), tmp_path / "c.zarr", signer=signer, progress=False)
+    assert signer.renewed > 10
+    pd.testing.assert_series_equal(
+        read_provenance(tmp_path / "c.zarr")["sha256"], read_provenance(done)["sha256"]
+    )
+    assert "se=" not in read_provenance(tmp_path / "c.zarr").to_csv()
+
+
+def test_another_request_is_refused(root, done, tmp_path):
+    shutil.copytree(done.parent, tmp_path / "d")
+    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(root))
+    other = replace(tasks, about={**tasks.about, "plan_hash": "q" * 16})
+    with pytest.raises(
+        ValueError, match=r"begun with plan hash pppppppppppppppp, now it is qqqqqqqqqqqqqqqq; ch"
+    ):
+        run(other, out)
+    edited = replace(tasks, table=tasks.table.assign(x0=tasks.table["x0"] + 60))
+    with pytest.raises(ValueError, match="begun with tasks hash"):
+        run(edited, out)
+    with pytest.raises(ValueError, match=r"begun with max cloud 20.0, now it is 30"):
+        run(tasks, out, max_cloud=30)
+    with pytest.raises(ValueError, match="a percentage from 0 to 100 and max_nodata_share a share"):
+        run(tasks, out, max_nodata_share=3)
+    journal_path(out).unlink()
+    with pytest.raises(FileExistsError, match=r"has no journal .* beside it"):
+        run(tasks, out)
+    journal_path(out).write_text("not a database, but long enough to be looked at as one")
+    with pytest.raises(ValueError, match="is no journal of fetching"):
+        run(tasks, out)
+    with pytest.raises(ValueError, match="no places: the tasks are empty"):
+        run(replace(tasks, table=tasks.table.iloc[:0]), tmp_path / "e.zarr")
+    with pytest.raises(ValueError, match="'place-000' of the tasks has no scene in season 0 of 2"):
+        run(replace(tasks, table=tasks.table.iloc[2:]), tmp_path / "f.zarr")
+
+
+def test_a_cube_that_was_removed_is_fetched_again_and_one_cut_short_is_refused(root, done, tmp_path):
+    shutil.copytree(done.parent, tmp_path / "d")
+    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(root))
+    shutil.rmtree(out)
+    assert run(tasks, out).gathered == 11
+    from seco_lab.store import save_cube
+
+    save_cube(open_cube(out).isel(patch=slice(0, 9)).load(), out, overwrite=True)
+    with pytest.raises(ValueError, match=r"do not belong together \(2 places are missing"):
+        run(tasks, out)
+
+
+def test_two_writers(root, tmp_path):
+    from seco_lab.gather.ledger import only_writer
+
+    with (
+        only_writer(tmp_path / "c.zarr"),
+        pytest.raises(FileExistsError, match="another process is gathering"),
+    ):
+        fetched(root, tmp_path / "c.zarr")
+
+
+def test_a_full_disk(root, done, tmp_path, monkeypatch):
+    out = tmp_path / "c.zarr"
+    with monkeypatch.context() as small:
+        small.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
+        with pytest.raises(OSError, match=r"the cube needs 0.00 GB more|take fewer places"):
+            fetched(root, out)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as small:
+        small.setattr("seco_lab.store.write.write_pixels", full)
+        with pytest.raises(OSError, match="no space left for"):
+            fetched(root, out)
+
+    opened = Journal.__enter__
+
+    def narrow(self):
+        journal = opened(self)
+        (pages,) = journal._file.execute("PRAGMA page_count").fetchone()
+        journal._file.execute(f"PRAGMA max_page_count = {pages + 5}")
+        return journal
+
+    with monkeypatch.context() as small:
+        small.setattr(Journal, "__enter__", narrow)
+        with pytest.raises(
+            OSError, match=r"no space left for .*journal.db; free some and give the same command"
+        ):
+            fetched(root, tmp_path / "narrow.zarr")
+    for path in (out, tmp_path / "narrow.zarr"):
+        fetched(root, path)
+        assert fingerprint(path) == fingerprint(done)
+
+
+def test_the_estimate_is_a_start_that_is_not_wasted(root, done, tmp_path):
+    out, tasks = tmp_path / "c.zarr", make_tasks(str(root))
+    with FaultServer(root) as server:
+        tasks = make_tasks(server.url)
+        found = estimate(tasks, out, signer=Unsigned())
+        asked = server.requests
+        assert (found.places, found.left, found.pilot) == (12, 4, 8)
+        assert found.least_bytes <= found.bytes <= found.most_bytes
+        assert found.disk_bytes == 4 * 2 * 4 * 48 * 48 * 2
+        report = run(tasks, out)
+        assert report.gathered <= 4
+        real = server.requests - asked
+        assert 0.3 * real < found.requests < 3 * real
+        again = estimate(tasks, out, signer=Unsigned())
+        assert (again.left, again.requests, server.requests) == (0, 0, asked + real)
+    assert str(again) == "all 12 places have been tried: nothing is left to read"
+    assert "places just read" in str(found)
+    pd.testing.assert_series_equal(read_provenance(out)["sha256"], read_provenance(done)["sha256"])
+
+
+def test_a_second_look(done, tmp_path):
+    found = verify(done)
+    assert (found.places, found.hashed, found.damaged) == (11, 22, ())
+    assert found.rejected.loc["cloud", "Europe"] == 1
+    assert found.rejected_share.loc["Europe", "given_up"] == 1
+    assert found.darkest["03.00"] == pytest.approx(found.darkest["04.00"], abs=100), "the offset is gone"
+    assert sum(found.histograms["04.00"]) > 0
+    assert "all as fetched" in str(found)
+    shutil.copytree(done.parent, tmp_path / "d")
+    shard = next((tmp_path / "d" / "c.zarr" / "reflectance").rglob("0/0/0/0/0"))
+    raw = bytearray(shard.read_bytes())
+    raw[-1] ^= 1
+    shard.write_bytes(raw)
+    found = verify(tmp_path / "d" / "c.zarr")
+    assert found.damaged == (("place-011", 1),)
+    with pytest.raises(FileNotFoundError, match="fetched from a catalogue"):
+        verify(tmp_path / "none.zarr")
+
+
+def test_tasks_from_their_file(root, done, tmp_path):
+    file = save_tasks(make_tasks(str(root)), tmp_path / "tasks.parquet")
+    assert open_tasks(file).hash == make_tasks(str(root)).hash
+    report = run(file, tmp_path / "c.zarr")
+    assert report.gathered == 11
+    assert json.loads(open_cube(report.path).attrs["fetch"])["tasks_hash"] == open_tasks(file).hash
+    assert provenance_path(report.path).exists()
+
+
+def test_without_a_scene_classification_the_bands_tell(root, tmp_path):
+    tasks = make_tasks(str(root), places=1, bands=("B02", "B04"))
+    assets = [
+        json.dumps({k: v for k, v in json.loads(a).items() if k != "SCL"}) for a in tasks.table["assets"]
+    ]
+    report = run(replace(tasks, table=tasks.table.assign(assets=assets)), tmp_path / "c.zarr")
+    image = read_provenance(report.path).iloc[1]
+    assert image["cloud_share"] == 0
+    assert np.isnan(image["snow_share"])
+    assert image["offset_source"] == "catalogue"
