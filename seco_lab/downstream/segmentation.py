@@ -18,7 +18,7 @@ from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
 from seco_lab.downstream.segmentation_scores import SceneCounts, iou_of, nothing_told, segmentation_scores
-from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_as_input, train_on_tiles
+from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
 from seco_lab.downstream.tiles import check_scenes, cores_of, mask_in_tile, size_of
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
@@ -84,8 +84,9 @@ def train_segmenter(
     model = PyramidSegmenter(encoder, classes, seed=protocol.seed).to(where)
 
     def loss_of(batch: TileBatch) -> Tensor:
-        masks = np.stack([seen_mask(scenes[name], corner, protocol.tile_px) for name, corner in batch.places])
-        wanted = turned(torch.as_tensor(masks)[:, None], batch.turns)[:, 0].to(where)
+        masks = [mask_in_tile(scenes[name], corner, protocol.tile_px) for name, corner in batch.places]
+        wanted = torch.where(batch.seen, torch.as_tensor(np.stack(masks)), UNLABELLED)
+        wanted = turned(wanted[:, None], batch.turns)[:, 0].to(where)
         logits = F.interpolate(model(batch.images), protocol.tile_px, mode="bilinear", align_corners=False)
         losses = F.cross_entropy(logits, wanted.long(), weights, ignore_index=UNLABELLED, reduction="sum")
         return losses / (wanted != UNLABELLED).sum().clamp(min=1)
@@ -106,15 +107,6 @@ def measured_weights(scenes: Mapping[str, xr.Dataset], classes: int) -> tuple[fl
     return tuple((weights / weights[counts > 0].mean()).tolist())
 
 
-def seen_mask(scene: xr.Dataset, corner: tuple[int, int], size_px: int) -> NDArray[np.uint8]:
-    """Classes of a tile (S, S); 255 beyond the scene and where a pixel holds no data."""
-    row, column = corner
-    part = scene["reflectance"][0, 0, :, row : row + size_px, column : column + size_px].values
-    seen = np.zeros((size_px, size_px), bool)
-    seen[: part.shape[1], : part.shape[2]] = (part != 0).any(0)
-    return np.where(seen, mask_in_tile(scene, corner, size_px), UNLABELLED)
-
-
 @torch.inference_mode()
 def class_chances(
     model: PyramidSegmenter, scene: xr.Dataset, spec: InputSpec, protocol: SegmentationProtocol
@@ -133,16 +125,15 @@ def class_chances(
         ValueError: NaN in the answers: broken weights.
     """
     shape, device, found = size_of(scene), next(model.parameters()).device, None
-    cores = list(cores_of(shape, protocol.tile_px, protocol.overlap_px).items())
-    for start in range(0, len(cores), protocol.batch_size):
-        some = cores[start : start + protocol.batch_size]
-        images = tiles_as_input({"": scene}, [("", corner) for corner, _ in some], spec, protocol, device)
+    cores = cores_of(shape, protocol.tile_px, protocol.overlap_px)
+    for some, images in tiles_of_scene(scene, list(cores), spec, protocol, device):
         logits = F.interpolate(model(images), protocol.tile_px, mode="bilinear", align_corners=False)
         chances = logits.softmax(1).cpu().numpy()
         if not np.isfinite(chances).all():
             raise ValueError("the decoder answers NaN: the encoder's weights are broken; look into their run")
         found = np.zeros((chances.shape[1], *shape), np.float32) if found is None else found
-        for tile, ((row, column), (top, left, bottom, right)) in zip(chances, some, strict=True):
+        for tile, (row, column) in zip(chances, some, strict=True):
+            top, left, bottom, right = cores[row, column]
             inside = tile[:, top - row : bottom - row, left - column : right - column]
             found[:, top:bottom, left:right] = inside
     return found
