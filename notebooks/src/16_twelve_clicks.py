@@ -216,8 +216,9 @@ if more is not None:
 # %% [markdown]
 # ## 7 With your own eyes
 #
-# The same in the explorer, where you are the truth: choose *label* under the map, name a class, click places;
-# the star marks the place whose label would help most. Your labels of above are loaded.
+# The same in the explorer, where you are the truth: under **Label and learn** choose a class, click a place
+# and press its number; the star marks the place whose label would teach most. Your labels of above are
+# loaded.
 
 # %%
 explorer = EmbeddingExplorer(embeddings, cube, columns={"probability of water": probability})
