@@ -109,7 +109,8 @@ class MapLibreBackend:
         """Show a picture; see ``MapBackend``."""
         west, south, east, north = bounds
         corners = [[west, north], [east, north], [east, south], [west, south]]
-        source = {"type": "image", "url": data_uri(picture, kind="PNG"), "coordinates": corners}
+        url = data_uri(oblong(picture), kind="PNG")
+        source = {"type": "image", "url": url, "coordinates": corners}
         paint = {"raster-opacity": opacity, "raster-fade-duration": 0, "raster-resampling": "nearest"}
         self._replace(name, source, [{"type": "raster", "paint": paint}])
 
@@ -215,6 +216,18 @@ def offline_style() -> dict[str, Any]:
         {"id": "coast", "type": "line", "source": "land", "paint": {"line-color": _COAST}},
     ]
     return {"version": 8, "sources": {"land": land}, "layers": layers}
+
+
+def oblong(picture: np.ndarray) -> np.ndarray:
+    """The picture; one row is doubled in a square whose side is a power of two.
+
+    MapLibre asks for mipmaps of such squares, makes none for pictures, and shows them black. No row moves by
+    more than its own height.
+    """
+    height, width = picture.shape[:2]
+    if height != width or height & (height - 1):
+        return picture
+    return picture[np.arange(height + 1) * height // (height + 1)]
 
 
 def text_picture(text: str) -> np.ndarray:

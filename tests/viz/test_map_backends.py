@@ -7,7 +7,7 @@ from shapely.geometry import box
 
 pytest.importorskip("leafmap")
 
-from seco_lab.viz.maplibre import MapLibreBackend, offline_style, text_picture
+from seco_lab.viz.maplibre import MapLibreBackend, oblong, offline_style, text_picture
 from seco_lab.viz.maps import LeafmapBackend
 
 
@@ -214,3 +214,15 @@ def test_maplibre_opens_a_popup_of_the_layer_that_is_there():
         shown.backend.add_outlines(frame, name="items", texts=["one"])
     _, layers, popups = shown.state()
     assert len(popups & {layer["id"] for layer in layers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [((64, 64), (65, 64)), ((64, 32), (64, 32)), ((96, 96), (96, 96))]
+)
+def test_maplibre_gets_no_square_of_a_power_of_two(shape, wanted):
+    picture = np.arange(shape[0] * shape[1]).reshape(*shape, 1).repeat(4, -1)
+    shown = oblong(picture)
+    assert shown.shape[:2] == wanted
+    assert (shown[0] == picture[0]).all()
+    assert (shown[-1] == picture[-1]).all()
+    assert len(np.unique(shown[..., 0])) == picture[..., 0].size
