@@ -153,11 +153,10 @@ def test_every_place_is_in_the_tasks_or_among_the_rejected(tmp_path):
 
 
 def test_shifted_patches_lie_in_one_internal_tile_each(tmp_path):
-    rng = np.random.default_rng(0)
-    places = [
-        Place(f"p{i}", *xy) for i, xy in enumerate(rng.uniform((12.2, 51.5), (13.4, 52.1), (40, 2)).tolist())
-    ]
+    apart = [(12.3 + 0.13 * i, 51.6 + 0.09 * j) for i in range(6) for j in range(5)]  # 9 and 10 km
+    places = [Place(f"p{i}", *xy) for i, xy in enumerate(apart)]
     tasks = find(passes(), tmp_path, places, snap="block")
+    assert len(tasks.patches) == 30
     for begin in (tasks.table["x0"] - 300000, 5800020 - tasks.table["y0"]):
         assert (begin // 5120 == (begin + 2630) // 5120).all()
     shorter = find(passes(), tmp_path / "short", places[:20], snap="block")
