@@ -16,6 +16,7 @@ from seco_lab.catalogs import (
     save_tasks,
     scene_of,
 )
+from seco_lab.catalogs.grid import to_utm
 from seco_lab.places import Place, plan_of
 
 DATES = np.array(["2024-07-01", "2024-04-08", "2024-01-15"], "datetime64[D]")
@@ -94,13 +95,14 @@ def test_one_tile_the_deepest_with_all_dates(tmp_path):
 def test_half_scenes_at_the_edge_of_a_swath_are_left_out(tmp_path):
     half = {"type": "Polygon", "coordinates": [outline(32633, 300000, 5800020, right=345000)]}
     east, west = Place("east", 12.99, 51.9), Place("west", 12.3, 51.9)
-    tasks = find(passes(geometry=half), tmp_path, [east, west])
+    edge = Place("edge", *to_utm(32633).transform(345_500, 5_752_000, direction="INVERSE"))
+    tasks = find(passes(geometry=half), tmp_path, [east, west, edge])
     assert tasks.patches == ["west"]
     assert "do not show the whole patch" in why(tasks)["east"]
-    assert kinds(tasks) == ["cut off"]
+    assert kinds(tasks) == ["cut off", "cut off"]
     other = {"type": "Polygon", "coordinates": [outline(32633, 340000, 5800020)]}
     split = [*passes(geometry=half), *passes(geometry=other, sequence=1)]
-    assert find(split, tmp_path / "split", [east, west]).patches == ["east", "west"]
+    assert find(split, tmp_path / "split", [east, west, edge]).patches == ["east", "west", "edge"]
 
 
 def test_ladder_goes_to_another_year_and_asks_for_it_only_then(tmp_path):
