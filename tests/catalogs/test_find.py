@@ -3,6 +3,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from fake_stac import FakeStac, Fault
 from stac_items import TILE_M, earth_search_item, outline, planetary_item
 
@@ -174,8 +175,6 @@ def test_at_the_antimeridian(tile, epsg, lon, tmp_path):
     east = [[x if x > 0 else x + 360 for x, _ in ring], [y for _, y in ring]]
     # As the GeoJSON standard wants it: two polygons that meet at 180.
     cut = {"type": "MultiPolygon", "coordinates": []}
-    import shapely
-
     whole = shapely.polygons(np.stack(east, axis=1))
     for low, turn in ((0, 0), (180, -360)):
         part = shapely.intersection(whole, shapely.box(low, -90, low + 180, 90))
