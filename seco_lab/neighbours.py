@@ -14,9 +14,57 @@ if TYPE_CHECKING:
 # Similarities held at a time: 64 MB of float32.
 _BLOCK = 2**24
 _BANK_ROWS = 2**16
+# float16 rows widened at a time: few enough to stay in the cache.
+_HALF_ROWS = 2**11
 # Above the rounding error of float32 cosines; candidates this close are compared in float64.
 _CLOSE = 4e-6
 _SPARE = 8
+# Up to so many times the wanted candidates are gathered one by one, more are sorted.
+_FEW = 8
+
+
+class ExactSearch:
+    """Exact search in one bank of vectors, many times: the bank is made ready once.
+
+    Args:
+        bank: Shape (N, D). Rows with NaN, such as seasons without data, are never found. float16 stays
+            float16, which halves what a query has to read; a memory-mapped array stays on disk. Other
+            types become float32.
+
+    Raises:
+        ValueError: Another shape, or an empty bank.
+    """
+
+    def __init__(self, bank: ArrayLike) -> None:
+        bank = np.asanyarray(bank)
+        if bank.ndim != 2 or not bank.size:
+            raise ValueError(f"a bank of vectors needs shape (N, D), got {bank.shape}")
+        self._bank = np.ascontiguousarray(bank, np.float16 if bank.dtype == np.float16 else np.float32)
+        self._norms = _lengths(self._bank)
+        self._lost = ~np.isfinite(self._norms)
+
+    def __len__(self) -> int:
+        return len(self._bank)
+
+    def nearest(
+        self, queries: ArrayLike, k: int, *, exclude: ArrayLike | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k most similar rows for each query; see ``nearest``."""
+        queries = np.atleast_2d(np.asarray(queries, np.float32))
+        check_question(queries, self._bank.shape, k)
+        hidden, excluded = exclusions(exclude, len(queries), len(self._bank))
+        hidden = hidden | self._lost
+        rows, cosines = (
+            np.full((len(queries), k), -1, np.int64),
+            np.full((len(queries), k), np.nan, np.float32),
+        )
+        step = max(1, _BLOCK // min(len(self._bank), _BANK_ROWS))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            rows[part], cosines[part] = _search(
+                queries[part], self._bank, self._norms, k, hidden, excluded[part]
+            )
+        return rows, cosines
 
 
 def nearest(
@@ -25,7 +73,8 @@ def nearest(
     """The k most similar rows of a bank for each query, exact, by cosine.
 
     Candidates are found in float32 and ranked in float64, so equal vectors tie exactly, and ties go to the
-    lower row: the answer depends on nothing but the vectors.
+    lower row: the answer depends on nothing but the vectors. Who asks the same bank again and again makes
+    an ``ExactSearch`` of it.
 
     Args:
         queries: Shape (Q, D), or (D,) for one.
@@ -41,31 +90,30 @@ def nearest(
     Raises:
         ValueError: Shapes do not fit, or k is not between 1 and N.
     """
-    queries, bank = np.atleast_2d(np.asarray(queries, np.float32)), np.ascontiguousarray(bank, np.float32)
-    if bank.ndim != 2 or queries.ndim != 2 or queries.shape[1] != bank.shape[1]:
-        raise ValueError(f"queries (Q, D) and bank (N, D) must share D, got {queries.shape} and {bank.shape}")
-    if not 1 <= k <= len(bank):
-        raise ValueError(f"k must lie between 1 and the {len(bank)} rows of the bank, got {k}")
-    hidden, excluded = _exclusions(exclude, len(queries), len(bank))
-    norms = _lengths(bank)
-    hidden = hidden | ~np.isfinite(norms)
-    rows, cosines = np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.nan, np.float32)
-    step = max(1, _BLOCK // min(len(bank), _BANK_ROWS))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        found = _search(queries[part], bank, norms, k, hidden, excluded[part])
-        rows[part], cosines[part] = found
-    return rows, cosines
+    return ExactSearch(bank).nearest(queries, k, exclude=exclude)
 
 
-def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def check_question(queries: NDArray, bank: tuple[int, ...], k: int) -> None:
+    """Refuse queries that do not fit a bank of that shape.
+
+    Raises:
+        ValueError: Names both shapes, or the range of k.
+    """
+    if queries.ndim != 2 or queries.shape[1] != bank[1]:
+        raise ValueError(f"queries (Q, D) and bank (N, D) must share D, got {queries.shape} and {bank}")
+    if not 1 <= k <= bank[0]:
+        raise ValueError(f"k must lie between 1 and the {bank[0]} rows of the bank, got {k}")
+
+
+def _lengths(vectors: NDArray) -> NDArray[np.float32]:
     """Length of each row (N, D) in float32; a pass over the bank, so torch's threads are worth it."""
     import torch
 
-    return torch.linalg.vector_norm(_tensor(vectors), dim=1).numpy()
+    blocks = [_tensor(vectors[start : start + _BANK_ROWS]) for start in range(0, len(vectors), _BANK_ROWS)]
+    return torch.cat([torch.linalg.vector_norm(part.float(), dim=1) for part in blocks]).numpy()
 
 
-def _tensor(values: NDArray[np.float32]) -> Tensor:
+def _tensor(values: NDArray) -> Tensor:
     """The same memory as a tensor; it is only read, so that a read-only map of a file will do."""
     import torch
 
@@ -74,8 +122,12 @@ def _tensor(values: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(values)
 
 
-def _exclusions(exclude: ArrayLike | None, queries: int, rows: int) -> tuple[NDArray, NDArray]:
-    """Mask (N,) of hidden rows, and row numbers (Q, E) hidden from single queries."""
+def exclusions(exclude: ArrayLike | None, queries: int, rows: int) -> tuple[NDArray, NDArray]:
+    """Mask (N,) of rows hidden from all queries, and row numbers (Q, E) hidden from single ones.
+
+    Raises:
+        ValueError: Neither a mask nor row numbers, see ``nearest``.
+    """
     hidden, none = np.zeros(rows, bool), np.full((queries, 1), -1, np.int64)
     if exclude is None:
         return hidden, none
@@ -129,22 +181,63 @@ def _candidates(
         for column in excluded.T:
             mine = np.flatnonzero((column >= start) & (column < stop))
             scores[mine, column[mine] - start] = -torch.inf
-        values, found = scores.topk(min(wanted, stop - start), dim=1)
+        full = best.shape[1] == wanted
+        values, found = _better(scores, best[:, -1:], wanted) if full else _top(scores, wanted)
         best, best_rows = torch.cat([best, values], 1), torch.cat([best_rows, found + start], 1)
         best, keep = best.topk(min(wanted, best.shape[1]), dim=1)
         best_rows = best_rows.gather(1, keep)
     return best.numpy(), best_rows.numpy()
 
 
+def _top(scores: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """The best of a block (Q, n) and their columns."""
+    return scores.topk(min(wanted, scores.shape[1]), dim=1)
+
+
+def _better(scores: Tensor, least: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """Scores of a block (Q, n) above the worst candidates so far (Q, 1), and their columns.
+
+    After the first block few are: to compare and gather them is much cheaper than to sort.
+    """
+    import torch
+
+    # numpy finds and counts what is true several times faster than torch.
+    at = torch.from_numpy(np.flatnonzero((scores > least).numpy()))
+    query, column = at // scores.shape[1], at % scores.shape[1]
+    counts = torch.bincount(query, minlength=len(scores))
+    width = int(counts.max())
+    if width > _FEW * wanted:
+        return _top(scores, wanted)
+    place = torch.arange(len(query)) - (counts.cumsum(0) - counts)[query]
+    values, columns = torch.full((len(scores), width), -torch.inf), torch.zeros(len(scores), width).long()
+    values[query, place], columns[query, place] = scores[query, column], column
+    return values, columns
+
+
 def _scores(
     unit: NDArray, bank: NDArray, norms: NDArray, hidden: NDArray, start: int, stop: int
 ) -> NDArray[np.float32]:
     """Cosines (Q, stop - start) in float32; -inf for hidden rows."""
-    # numpy's own matrix product would wake a second pool of threads beside torch's.
-    scores = (_tensor(unit) @ _tensor(bank[start:stop]).T).numpy()
+    scores = _products(unit, bank[start:stop])
     scores /= np.maximum(norms[start:stop], 1e-12)
     scores[:, hidden[start:stop]] = -np.inf
     return scores
+
+
+def _products(unit: NDArray, part: NDArray) -> NDArray[np.float32]:
+    """Inner products (Q, n) of queries with a part of the bank."""
+    import torch
+
+    # numpy's own matrix product would wake a second pool of threads beside torch's.
+    if part.dtype == np.float32 and len(unit) == 1:
+        return torch.mv(_tensor(part), _tensor(unit[0]))[None].numpy()
+    if part.dtype == np.float32:
+        return (_tensor(unit) @ _tensor(part).T).numpy()
+    out = torch.empty(len(unit), len(part))
+    for start in range(0, len(part), _HALF_ROWS):
+        rows = _tensor(part[start : start + _HALF_ROWS]).float()
+        out[:, start : start + _HALF_ROWS] = _tensor(unit) @ rows.T
+    return out.numpy()
 
 
 def _all_close(

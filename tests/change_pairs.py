@@ -5,9 +5,7 @@ import rasterio
 from rasterio.transform import from_bounds
 
 from seco_lab.cube import make_cube
-from seco_lab.places import AroundCities, plan_places
 from seco_lab.sensors import SENTINEL2_L1C
-from seco_lab.sources.simulated import SimulatedSource
 
 RGB = ("B04", "B03", "B02")
 BEFORE, AFTER = np.datetime64("2018-06-15"), np.datetime64("2021-06-15")
@@ -41,19 +39,6 @@ def city_cube(name="aville", *, pixels=None, change=None, seed=0, split=None, ba
 
 def cities(count=4, **options):
     return {f"city{i}": city_cube(f"city{i}", seed=i, **options) for i in range(count)}
-
-
-def simulated_pairs(count=10, size_px=96, *, seed=3):
-    """Places of the simulated world at two dates, each as a city with the true change."""
-    places = plan_places(count, AroundCities(), seed=seed).place_list()
-    source = SimulatedSource(sensor=SENTINEL2_L1C, clouds=False, change=(BEFORE, AFTER), change_share=1.0)
-    dates = np.array([BEFORE, AFTER])
-    cube = source.load(places, dates, size_px, "rgb")
-    change = (source.change(places, BEFORE, AFTER, size_px)["change"].values > 0).astype(np.uint8)
-    return {
-        place.name: city_cube(place.name, pixels=cube["reflectance"].values[i], change=change[i], bands=RGB)
-        for i, place in enumerate(places)
-    }
 
 
 def write_tif(path, pixels, *, names=None, bounds=(2.0, 48.0, 2.01, 48.01), crs="EPSG:4326"):

@@ -301,7 +301,15 @@ def test_help_of_weights_has_an_example(action, capsys):
     assert f"seco-lab weights {action}" in capsys.readouterr().out.split("example:")[1]
 
 
-@pytest.mark.parametrize(("task", "own"), [("eurosat", "--measure-input"), ("oscd", "--protocol")])
+@pytest.mark.parametrize(
+    ("task", "own"),
+    [
+        ("eurosat", "--measure-input"),
+        ("oscd", "--protocol"),
+        ("xview", "--labels"),
+        ("spacenet", "--variant"),
+    ],
+)
 def test_help_of_a_task_shows_its_own_options(task, own, capsys):
     with pytest.raises(SystemExit) as end:
         main(["probe", task, "--help"])

@@ -13,7 +13,7 @@ LAYERS = [
     {"sensors", "input_spec", "places", "seasons", "batch"},
     {"cube", "store", "world", "nn", "views", "geoclusters", "sampling", "catalogs"},
     {"sources", "data", "methods"},
-    {"gather", "fetch", "checkpoints", "diagnostics", "train", "embeddings", "neighbours"},
+    {"gather", "fetch", "checkpoints", "diagnostics", "train", "embeddings", "neighbours", "search"},
     {"downstream"},
     {"explore"},
     {"viz"},
@@ -23,6 +23,7 @@ LAYERS = [
 # Within a layer these pairs may import in this direction.
 SIBLINGS = {
     ("store", "cube"),
+    ("catalogs", "world"),
     ("sampling", "places"),
     ("seasons", "places"),
     ("fetch", "gather"),
@@ -30,6 +31,7 @@ SIBLINGS = {
     ("train", "diagnostics"),
     ("embeddings", "checkpoints"),
     ("embeddings", "neighbours"),
+    ("search", "neighbours"),
     ("cli", "demo"),
     ("__main__", "cli"),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seco_lab import neighbours
-from seco_lab.neighbours import nearest
+from seco_lab.neighbours import ExactSearch, nearest
 
 
 def by_hand(queries, bank, k, hidden=lambda q, n: False):
@@ -34,6 +34,17 @@ def test_agrees_with_a_loop(vectors, block, monkeypatch):
     assert (np.diff(cosines, axis=1) <= 0).all()
     wanted = queries[0] @ bank[rows[0, 0]] / np.linalg.norm(queries[0]) / np.linalg.norm(bank[rows[0, 0]])
     assert cosines[0, 0] == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize("few", [0, 8])
+def test_a_bank_that_gets_better_block_by_block(few, monkeypatch):
+    """The last block holds the best: whether survivors are gathered or sorted, the same is found."""
+    monkeypatch.setattr(neighbours, "_BANK_ROWS", 60)
+    monkeypatch.setattr(neighbours, "_FEW", few)
+    angle = np.linspace(1.5, 0, 300)
+    bank = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    queries = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    assert nearest(queries, bank, 9)[0].tolist() == by_hand(queries, bank, 9)
 
 
 @pytest.mark.parametrize("block", [37, 2**16])
@@ -97,3 +108,26 @@ def test_bad_questions_are_refused(vectors, k, exclude, words):
 def test_other_lengths_are_refused(vectors):
     with pytest.raises(ValueError, match="share D"):
         nearest(vectors[0][:, :3], vectors[1], 1)
+
+
+@pytest.mark.parametrize("block", [37, 2**16])
+def test_half_precision_finds_what_its_numbers_say(vectors, block, monkeypatch):
+    monkeypatch.setattr(neighbours, "_BANK_ROWS", block)
+    monkeypatch.setattr(neighbours, "_HALF_ROWS", 10)
+    queries, bank = vectors
+    half = bank.astype(np.float16)
+    rows, _ = ExactSearch(half).nearest(queries, 7)
+    assert rows.tolist() == by_hand(queries, half.astype(np.float32), 7)
+
+
+def test_a_bank_asked_again_gives_the_same(vectors):
+    queries, bank = vectors
+    search = ExactSearch(bank)
+    assert len(search) == 200
+    for _ in range(2):
+        assert (search.nearest(queries, 5)[0] == nearest(queries, bank, 5)[0]).all()
+
+
+def test_an_empty_bank_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(N, D\), got \(0, 4\)"):
+        ExactSearch(np.ones((0, 4)))

@@ -87,7 +87,7 @@ def test_pyramid_segmenter_learns_where_a_square_is():
         truth[row, y : y + 16, x : x + 16] = 1
     pictures += 2 * truth[:, None]
     model = PyramidSegmenter(resnet18(3, width=8), 2).eval()
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(40):
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(model(pictures), truth).backward()

@@ -13,7 +13,7 @@ ORDER = (
     *("sensors", "input_spec", "places", "seasons", "cube", "store", "world", "sources", "catalogs"),
     *("remote", "gather", "fetch"),
     *("batch", "data", "views", "nn", "geoclusters", "methods", "train", "checkpoints"),
-    *("diagnostics", "embeddings", "neighbours", "downstream", "explore", "viz"),
+    *("diagnostics", "embeddings", "neighbours", "search", "downstream", "explore", "viz"),
 )
 
 

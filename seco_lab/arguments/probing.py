@@ -18,7 +18,16 @@ def add_probe(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tasks = probe.add_subparsers(dest="task", required=True, parser_class=Parser, metavar="TASK")
-    for add in (_add_eurosat, _add_bigearthnet, _add_oscd):
+    for add in (
+        _add_eurosat,
+        _add_bigearthnet,
+        _add_fmow,
+        _add_naip,
+        _add_geoimagenet,
+        _add_oscd,
+        _add_xview,
+        _add_spacenet,
+    ):
         add(tasks)
 
 
@@ -43,15 +52,66 @@ def add_test_and_size(parser: Parser) -> None:
     )
 
 
-def _add_eurosat(tasks: Any) -> None:
-    summary = "one of ten kinds of land cover an image"
-    parser = task(tasks, "eurosat", "probing:eurosat", summary, "EuroSAT_RGB", "--json")
+def add_class_options(parser: Parser) -> None:
+    """What tasks of one label an image share."""
+    add_asking(parser)
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
+    parser.add_argument(
+        "--official-epochs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the paper's own protocol as well, quirks included (100 epochs in the papers)",
+    )
+    parser.add_argument(
+        "--curve", action="store_true", help="also with 1, 5, 10 and 50 %% of the labels, and for every k"
+    )
+    parser.add_argument(
+        "--curve-seeds", type=int, default=3, metavar="N", help="draw each share of the labels N times (3)"
+    )
+    parser.add_argument(
+        "--spatial-km",
+        type=float,
+        metavar="KM",
+        help="also with lists parted at random and by blocks of KM",
+    )
+    parser.add_argument("--figures", metavar="FOLDER", help="draw what was measured as PNG files")
+
+
+def add_asking(parser: Parser) -> None:
+    """How images with labels are shown to an encoder."""
     add_test_and_size(parser)
     parser.add_argument(
         "--measure-input",
         action="store_true",
         help="limits and statistics of its pictures in place of those that the weights learned with",
     )
+    parser.add_argument("--cache", metavar="FOLDER", help="keep features here, for the next question")
+
+
+def _add_eurosat(tasks: Any) -> None:
+    summary = "one of ten kinds of land cover an image"
+    parser = task(tasks, "eurosat", "class_probing:eurosat", summary, "EuroSAT_RGB", "--curve --json")
+    add_class_options(parser)
+
+
+def _add_fmow(tasks: Any) -> None:
+    summary = "one of 62 kinds of places a picture"
+    add_class_options(task(tasks, "fmow", "class_probing:fmow", summary, "fMoW/train", "--test fMoW/val"))
+    summary = "one of 62 kinds of places, all pictures of a place together"
+    add_asking(
+        task(tasks, "fmow-temporal", "class_probing:fmow_temporal", summary, "fMoW/train", "--test fMoW/val")
+    )
+
+
+def _add_naip(tasks: Any) -> None:
+    summary = "one kind of land cover an aerial image"
+    add_class_options(task(tasks, "naip", "class_probing:naip", summary, "NAIP", "--spatial-km 5"))
+
+
+def _add_geoimagenet(tasks: Any) -> None:
+    summary = "one of many kinds of things a photograph, with the place known"
+    add_class_options(task(tasks, "geoimagenet", "class_probing:geoimagenet", summary, "GeoImageNet"))
 
 
 def _add_bigearthnet(tasks: Any) -> None:
@@ -59,6 +119,10 @@ def _add_bigearthnet(tasks: Any) -> None:
     parser = task(tasks, "bigearthnet", "probing:bigearthnet", summary, "BigEarthNet-v1.0", "--share 0.1")
     add_test_and_size(parser)
     parser.add_argument("--share", type=float, default=1.0, help="part of the labels to use, such as 0.1 (1)")
+    parser.add_argument(
+        "--mlp-epochs", type=int, default=0, metavar="N", help="a hidden layer as well, at most N epochs"
+    )
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
 
 
 def _add_oscd(tasks: Any) -> None:
@@ -71,3 +135,40 @@ def _add_oscd(tasks: Any) -> None:
         help="how change is found (distance)",
     )
     parser.add_argument("--epochs", type=int, help="of the U-Net (100)")
+
+
+def _add_scenes(parser: Parser, *, tile_px: int, tiles: int, lr: float) -> None:
+    """What tasks on scenes share: a schedule on tiles."""
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the scenes (10)")
+    parser.add_argument("--tiles-per-scene", type=int, default=tiles, help=f"in a pass ({tiles})")
+    parser.add_argument("--tile-px", type=int, default=tile_px, help=f"side of a tile ({tile_px})")
+    parser.add_argument("--lr", type=float, default=lr, help=f"peak learning rate of Adam ({lr:g})")
+    parser.add_argument("--frozen", action="store_true", help="train only what stands on the encoder")
+    parser.add_argument("--limit", type=int, help="only so many scenes")
+    parser.add_argument(
+        "--measure-input",
+        action="store_true",
+        help="limits and statistics of the scenes in place of those that the weights learned with",
+    )
+
+
+def _add_xview(tasks: Any) -> None:
+    summary = "where 60 kinds of objects are in pictures of 0.3 m"
+    parser = task(tasks, "xview", "scene_probing:xview", summary, "xView", "--epochs 10")
+    _add_scenes(parser, tile_px=416, tiles=16, lr=1e-4)
+    parser.add_argument("--labels", metavar="GEOJSON", help="xView_train.geojson, where it lies elsewhere")
+    parser.add_argument(
+        "--protocol",
+        choices=["scenes", "official"],
+        default="scenes",
+        help="whole scenes, or GASSL's 100 crops of 416 px a scene, which fixes all but --epochs (scenes)",
+    )
+
+
+def _add_spacenet(tasks: Any) -> None:
+    summary = "which pixels are buildings"
+    parser = task(tasks, "spacenet", "scene_probing:spacenet", summary, "AOI_2_Vegas_Train", "--epochs 10")
+    _add_scenes(parser, tile_px=256, tiles=4, lr=5e-4)
+    parser.add_argument(
+        "--variant", choices=["rgb", "8band", "pan"], default="rgb", help="which folder of images (rgb)"
+    )

@@ -11,6 +11,7 @@ from seco_lab.catalogs.items import NotASceneError, item_of, scene_of
 from seco_lab.catalogs.ladder import Rung, ladder
 from seco_lab.catalogs.local import LocalCatalog, open_catalog
 from seco_lab.catalogs.planetary_computer import PlanetaryComputer, SasTokens
+from seco_lab.catalogs.simulated import SimulatedCatalog
 from seco_lab.catalogs.tasks import Tasks, open_tasks, save_tasks, tasks_hash
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SasTokens",
     "LocalCatalog",
     "open_catalog",
+    "SimulatedCatalog",
     "save_scenes",
     "find_scenes",
     "Rung",

@@ -7,43 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from seco_lab.commands.say import say
+from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     from seco_lab.downstream.change_maps import ChangeProtocol
     from seco_lab.downstream.result import Result
-
-
-def eurosat(args: argparse.Namespace) -> dict[str, Any]:
-    """Judge an encoder on EuroSAT."""
-    from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.eurosat import (
-        PROBE_PX,
-        evaluate_eurosat,
-        load_eurosat,
-        measured_spec,
-        random_weights,
-    )
-
-    train = load_eurosat(args.data)
-    test = None if args.test is None else load_eurosat(args.test)
-    if args.weights == "random":
-        encoder, spec = random_weights(train, size_px=args.size_px or PROBE_PX, seed=args.seed)
-    else:
-        encoder, spec = encoder_of(args)
-        if args.measure_input:
-            spec = measured_spec(train, bands=spec.bands, size_px=spec.size_px, seed=args.seed)
-    result = evaluate_eurosat(
-        encoder,
-        spec,
-        train,
-        test,
-        name=str(args.weights),
-        size_px=args.size_px or max(spec.size_px, PROBE_PX),
-        device=args.device,
-        seed=args.seed,
-        progress=True,
-    )
-    return told(result, args)
 
 
 def oscd(args: argparse.Namespace) -> dict[str, Any]:
@@ -69,13 +37,11 @@ def oscd(args: argparse.Namespace) -> dict[str, Any]:
 def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on BigEarthNet."""
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.bigearthnet import (
-        PROBE_PX,
-        evaluate_bigearthnet,
-        load_bigearthnet,
-        random_weights,
-    )
+    from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
+    from seco_lab.downstream.bigearthnet_input import PROBE_PX, random_weights
+    from seco_lab.downstream.finetune import FinetuneConfig
 
+    epochs = args.finetune_epochs
     encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
     bands = ",".join(spec.bands)
     result = evaluate_bigearthnet(
@@ -84,6 +50,8 @@ def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
         load_bigearthnet(args.data, bands=bands),
         None if args.test is None else load_bigearthnet(args.test, bands=bands),
         share=args.share,
+        mlp_epochs=args.mlp_epochs,
+        finetune_config=None if epochs is None else FinetuneConfig(epochs, seed=args.seed),
         name=str(args.weights),
         size_px=args.size_px or max(spec.size_px, PROBE_PX),
         device=args.device,
@@ -107,15 +75,13 @@ def _change_protocol(args: argparse.Namespace) -> ChangeProtocol:
     return UNetProtocol(epochs=epochs, seed=args.seed)
 
 
-def told(result: Result, args: argparse.Namespace) -> dict[str, Any]:
-    """Say a result, write it where asked, and give it to machines."""
+def told(result: Result, args: argparse.Namespace, more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Say a result, write it where asked, and give it to machines; ``more`` stands beside its own keys."""
     say(_lines(result))
     if args.out:
-        from seco_lab.whole import whole_file
-
         with whole_file(args.out) as partial:
-            partial.write_text(json.dumps(result.to_dict(), indent=1))
-    return result.to_dict()
+            partial.write_text(json.dumps(result.to_dict(items=True) | (more or {}), indent=1))
+    return result.to_dict() | (more or {})
 
 
 def _lines(result: Result) -> str:

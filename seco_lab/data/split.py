@@ -37,8 +37,8 @@ def split_cube(
         raise ValueError(
             f"shares must be positive and sum to 1, block_km positive; got {shares} and {block_km}"
         )
-    names = _blocks(cube, block_km)
-    chance = np.array([_chance(seed, name) for name in names])
+    names = blocks_of(cube, block_km)
+    chance = np.array([chance_of(seed, name) for name in names])
     part = np.searchsorted(np.cumsum(shares)[:-1], chance, side="right")
     rows = tuple(np.flatnonzero(part == number) for number in range(len(shares)))
     if any(len(group) == 0 for group in rows):
@@ -49,7 +49,7 @@ def split_cube(
     return rows
 
 
-def _blocks(cube: xr.Dataset, block_km: float) -> list[str]:
+def blocks_of(cube: xr.Dataset, block_km: float) -> list[str]:
     """Name of each patch's block: rows of equal latitude, cut into columns of equal width in kilometres."""
     lon, lat = cube["lon"].values.astype(float), cube["lat"].values.astype(float)
     step = block_km / _KM_PER_DEGREE
@@ -62,7 +62,7 @@ def _blocks(cube: xr.Dataset, block_km: float) -> list[str]:
     ]
 
 
-def _chance(seed: int, name: str) -> float:
+def chance_of(seed: int, name: str) -> float:
     """A number in [0, 1) that depends on the seed and the name alone."""
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") / 2**64

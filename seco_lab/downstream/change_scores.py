@@ -105,7 +105,7 @@ def overall(
         draws = bootstrap_means(values, seed=seed)
         if len(known) < _FEW:
             draws = _patch_draws(cities, answers, known, name, seed)
-        scores[name] = _score(np.mean(values), draws)
+        scores[name] = Score.drawn(np.mean(values), draws)
     return scores
 
 
@@ -120,12 +120,7 @@ def _pooled(whole: NDArray[np.int64], units: NDArray[np.int64], seed: int) -> di
         "precision": hits / np.maximum(calls, 1),
         "recall": hits / np.maximum(changed, 1),
     }
-    return {name: _score(v[0], v[1:]) for name, v in values.items()}
-
-
-def _score(value: float, drawn: NDArray) -> Score:
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Score(float(value), float(min(low, value)), float(max(high, value)))
+    return {name: Score.drawn(v[0], v[1:]) for name, v in values.items()}
 
 
 def _patch_counts(cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,31 @@ class FinetuneConfig:
 
 def flip_and_turn(images: Tensor, generator: torch.Generator) -> Tensor:
     """Square images (B, C, S, S), each turned or mirrored into one of its eight positions."""
-    across, down, turn = torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) < 0.5
+    return turned(images, draw_turns(len(images), generator))
+
+
+def draw_turns(count: int, generator: torch.Generator) -> Tensor:
+    """For each of so many images whether it is mirrored across, mirrored down and transposed: (3, count)."""
+    return torch.rand(3, count, 1, 1, 1, generator=generator).flatten(1) < 0.5
+
+
+def turned(images: Tensor, turns: Tensor) -> Tensor:
+    """Square images (B, C, S, S) in the positions that ``draw_turns`` drew, in this order."""
+    across, down, turn = turns.to(images.device)[:, :, None, None, None]
     images = torch.where(across, images.flip(3), images)
     images = torch.where(down, images.flip(2), images)
     return torch.where(turn, images.transpose(2, 3), images)
+
+
+def turned_boxes(boxes: Tensor, turns: Tensor, size_px: float) -> Tensor:
+    """Boxes (N, 4) of one square image as they lie after ``turned``; turns has shape (3,)."""
+    left, top, right, bottom = boxes.unbind(1)
+    across, down, turn = turns.tolist()
+    if across:
+        left, right = size_px - right, size_px - left
+    if down:
+        top, bottom = size_px - bottom, size_px - top
+    return torch.stack([top, left, bottom, right] if turn else [left, top, right, bottom], dim=1)
 
 
 def finetune(
@@ -98,16 +120,72 @@ def finetune(
         LookupError: A test class is not known in training, or a band is missing.
         FloatingPointError: The loss is no longer finite.
     """
-    config, where = config or FinetuneConfig(), choose_device(device)
     names = class_names_of(train_cube)
     labels = labels_under(train_cube, names)
     check_learnable(labels, labels_under(test_cube, names), names)
+    task = Supervision(torch.as_tensor(labels), len(names), F.cross_entropy)
+    scores = finetuned_scores(
+        encoder,
+        spec,
+        train_cube,
+        test_cube,
+        task,
+        config or FinetuneConfig(),
+        device=device,
+        progress=progress,
+    )
+    return scores.argmax(1)
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What is to be learned of the training images.
+
+    Attributes:
+        targets: One entry an image.
+        outputs: Length of the layer on top of the encoder.
+        objective: From scores (B, outputs) and targets of a batch to the mean loss.
+    """
+
+    targets: Tensor
+    outputs: int
+    objective: Callable[[Tensor, Tensor], Tensor]
+
+
+def finetuned_scores(
+    encoder: nn.Module,
+    spec: InputSpec,
+    train_cube: xr.Dataset,
+    test_cube: xr.Dataset,
+    task: Supervision,
+    config: FinetuneConfig,
+    *,
+    device: str | torch.device = "auto",
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Scores (M, outputs) of the test images, by a copy of the encoder trained with a linear layer.
+
+    Args:
+        encoder: Has ``num_features``; it is copied and stays as it is.
+        spec: Its input contract.
+        train_cube: The first season is used.
+        test_cube: Likewise.
+        task: What is to be learned.
+        config: The schedule.
+        device: "auto", "cpu", "cuda" or "mps".
+        progress: Whether to show a bar.
+
+    Raises:
+        LookupError: A band is missing.
+        FloatingPointError: The loss is no longer finite.
+    """
+    where = choose_device(device)
     preparation = Preparation.of(train_cube, spec)
     images = first_season(train_cube, preparation)
-    model = with_classifier(encoder, len(names), config.seed).to(where, memory_format=torch.channels_last)
-    _train(model, preparation, images, torch.as_tensor(labels), config, where, progress)
+    model = with_classifier(encoder, task.outputs, config.seed).to(where, memory_format=torch.channels_last)
+    _train(model, preparation, images, task, config, where, progress)
     test_preparation = Preparation.of(test_cube, spec)
-    return answers(model, test_preparation, first_season(test_cube, test_preparation), where)
+    return scores_by(model, test_preparation, first_season(test_cube, test_preparation), where)
 
 
 def first_season(cube: xr.Dataset, preparation: Preparation) -> Tensor:
@@ -130,7 +208,7 @@ def _train(
     model: nn.Module,
     preparation: Preparation,
     images: Tensor,
-    labels: Tensor,
+    task: Supervision,
     config: FinetuneConfig,
     device: torch.device,
     progress: bool,
@@ -139,14 +217,14 @@ def _train(
     per_epoch = math.ceil(len(images) / config.batch_size)
     steps = per_epoch * config.epochs
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rise_and_fall(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rise_and_fall(step, steps))
     for step in tqdm(range(steps), unit="step", disable=not progress):
         epoch, place = divmod(step, per_epoch)
         order = torch.randperm(len(images), generator=generator_for(config.seed, epoch, "order"))
         rows = order[place * config.batch_size : (place + 1) * config.batch_size]
         chance = generator_for(config.seed, step, "flips")
         pixels = flip_and_turn(preparation(images[rows].to(device)), chance)
-        loss = _loss(model, pixels, labels[rows].to(device), config)
+        loss = _loss(model, pixels, task.targets[rows].to(device), task.objective, config)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
         optimiser.zero_grad(set_to_none=True)
@@ -155,26 +233,33 @@ def _train(
         schedule.step()
 
 
-def _rise_and_fall(step: int, steps: int) -> float:
+def rise_and_fall(step: int, steps: int) -> float:
+    """Learning rate of a step as a part of its peak: up over a tenth of the steps, down as a cosine."""
     rise = max(1, steps // 10)
     return min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _loss(model: nn.Module, pixels: Tensor, labels: Tensor, config: FinetuneConfig) -> Tensor:
+def _loss(
+    model: nn.Module,
+    pixels: Tensor,
+    targets: Tensor,
+    objective: Callable[[Tensor, Tensor], Tensor],
+    config: FinetuneConfig,
+) -> Tensor:
     # One image with 1 x 1 maps has no spread for BatchNorm to divide by: a last batch of one is doubled.
     if len(pixels) == 1:
-        pixels, labels = pixels.repeat(2, 1, 1, 1), labels.repeat(2)
+        pixels, targets = torch.cat([pixels, pixels]), torch.cat([targets, targets])
     dtype = choose_precision(config.precision, pixels.device)
     with torch.autocast(pixels.device.type, dtype, enabled=dtype != torch.float32):
         scores = model(pixels.contiguous(memory_format=torch.channels_last))
-    return F.cross_entropy(scores.float(), labels)
+    return objective(scores.float(), targets)
 
 
 @torch.no_grad()
-def answers(
+def scores_by(
     model: nn.Module, preparation: Preparation, images: Tensor, device: torch.device
-) -> NDArray[np.int64]:
-    """Class number (M,) of each image (M, C, H, W) in counts, by a classifier in eval mode."""
+) -> NDArray[np.float32]:
+    """Scores (M, outputs) of images (M, C, H, W) in counts, by a model in eval mode."""
     model.eval()
-    parts = [model(preparation(part.to(device))).argmax(1).cpu() for part in images.split(256)]
+    parts = [model(preparation(part.to(device))).float().cpu() for part in images.split(256)]
     return torch.cat(parts).numpy()

@@ -20,6 +20,7 @@ from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import image_blocks
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import ResNet, encoder_from_settings
+from seco_lab.places.point import EARTH_RADIUS_KM, unit_vectors
 
 _PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ORIENTATIONS = 8
@@ -132,6 +133,34 @@ def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
             if callable(reset):
                 reset()
     return fresh.eval()
+
+
+def nearest_km(cubes: SplitCubes) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Row of the nearest training image of each test image on the map, and how far it is, both (M,).
+
+    The places of all images must be known.
+    """
+    from scipy.spatial import cKDTree
+
+    train, test = (unit_vectors(c["lon"].values, c["lat"].values) for c in (cubes.train, cubes.test))
+    chord, rows = cKDTree(train).query(test)
+    return rows, 2 * EARTH_RADIUS_KM * np.arcsin(chord / 2)
+
+
+def nearest_by_coordinates(cubes: SplitCubes, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """What the nearest training image shows, answered without a look at any pixel.
+
+    Args:
+        cubes: Training and test images.
+        labels: Shape (N,), of the training images.
+
+    Returns:
+        Class number of each test image, shape (M,); None where the place of an image is not known.
+    """
+    both = (cubes.train, cubes.test)
+    if not all(np.isfinite(cube["lon"].values + cube["lat"].values).all() for cube in both):
+        return None
+    return labels[nearest_km(cubes)[0]]
 
 
 def unlearnt_features(

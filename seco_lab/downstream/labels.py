@@ -100,3 +100,21 @@ def holdout(labels: ArrayLike, share: float, *, seed: int = 0) -> NDArray[np.boo
         taken = min(round(share * len(rows)), len(rows) - 1)
         mask[chance.permutation(rows)[:taken]] = True
     return mask
+
+
+def class_subset(labels: ArrayLike, share: float, *, seed: int = 0) -> NDArray[np.int64]:
+    """Rows of a share of each class, drawn without replacement, at least one image a class, rising.
+
+    Smaller shares of the same seed lie within larger ones, so that a curve over shares adds labels and
+    exchanges none.
+
+    Raises:
+        ValueError: A share that is not in (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share of the labels must lie above 0 and not above 1, got {share}")
+    labels, chance, rows = np.asarray(labels), np.random.default_rng(seed), []
+    for number in np.unique(labels):
+        own = chance.permutation(np.flatnonzero(labels == number))
+        rows.append(own[: max(1, round(share * len(own)))])
+    return np.sort(np.concatenate(rows))

@@ -28,16 +28,21 @@ class ProbeOutcome:
     """What a probe chose and answered.
 
     Attributes:
-        predicted: Shape (M,), class of each test row.
+        scores: Shape (M, C), logits of each test row; the highest is the answer.
         strength: The strength chosen.
         validation: Accuracy on the validation part by strength; empty where the data were too few for one.
         converged: Whether the last fit reached its optimum within its budget of evaluations.
     """
 
-    predicted: NDArray[np.int64]
+    scores: NDArray[np.float32]
     strength: float
     validation: dict[float, float]
     converged: bool
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class of each test row, shape (M,)."""
+        return self.scores.argmax(1)
 
 
 def fit_logistic(
@@ -74,6 +79,7 @@ def linear_probe(
     test_features: NDArray,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    held: NDArray[np.bool_] | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> ProbeOutcome:
@@ -86,6 +92,7 @@ def linear_probe(
         labels: Shape (N,), class numbers from 0.
         test_features: Shape (M, D).
         strengths: Penalties to try.
+        held: Shape (N,), the rows to choose the strength on; by default a stratified fifth.
         seed: Seed of the validation part.
         device: Where to fit; by default on a GPU if there is one.
 
@@ -94,7 +101,7 @@ def linear_probe(
     """
     check_probe(features, test_features, strengths)
     where, classes = choose_device(device), int(labels.max()) + 1
-    held = holdout(labels, VALIDATION_SHARE, seed=seed)
+    held = holdout(labels, VALIDATION_SHARE, seed=seed) if held is None else held
     if held.any():
         validation, start = _path(features, labels, held, strengths, classes, where)
         # The first of equals is the strongest, the most careful one.
@@ -105,7 +112,7 @@ def linear_probe(
         strength = sorted(strengths)[len(strengths) // 2]
     x, test = (part.to(where) for part in standardised(features, test_features))
     weights, converged = fit_logistic(x, torch.as_tensor(labels).to(where), classes, strength, start=start)
-    return ProbeOutcome(predict_logistic(test, weights).cpu().numpy(), strength, validation, converged)
+    return ProbeOutcome(scores_of(test, weights).cpu().numpy(), strength, validation, converged)
 
 
 def _path(

@@ -68,6 +68,15 @@ class Comparison:
     high: float
     p: float
 
+    @classmethod
+    def of(cls, difference: float, draws: ArrayLike) -> Comparison:
+        """From the difference and its resampled values (R,); NaN where a resample gives none."""
+        draws = np.asarray(draws, np.float64)
+        draws = draws[np.isfinite(draws)]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        p = min(1.0, 2 * min(float((draws <= 0).mean()), float((draws >= 0).mean())))
+        return cls(float(difference), float(low), float(high), p)
+
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out zero."""
@@ -86,9 +95,36 @@ def paired_bootstrap(
     if first.shape != second.shape or not first.size:
         raise ValueError(f"a paired test needs the same items twice, got {first.shape} and {second.shape}")
     means = bootstrap_means(first - second, rounds=rounds, seed=seed)
-    low, high = np.quantile(means, [0.025, 0.975])
-    p = min(1.0, 2 * min(float((means <= 0).mean()), float((means >= 0).mean())))
-    return Comparison(float((first - second).mean()), float(low), float(high), p)
+    return Comparison.of(float((first - second).mean()), means)
+
+
+def macro_f1(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], *, rounds: int = 1000, seed: int = 0
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean over the classes of the test list of their F1, and its values in resamples of the items.
+
+    A class that a resample does not hold is left out of its mean.
+
+    Args:
+        predicted: Shape (N,), class numbers.
+        truth: Shape (N,), class numbers.
+        rounds: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The value, and an array (rounds,).
+    """
+    count, chance = int(max(predicted.max(), truth.max())) + 1, np.random.default_rng(seed)
+    items = len(truth)
+
+    def f1(rows: NDArray[np.int64] | slice) -> float:
+        there, called = truth[rows], predicted[rows]
+        hits = np.bincount(there[there == called], minlength=count)
+        wanted, calls = np.bincount(there, minlength=count), np.bincount(called, minlength=count)
+        return float((2 * hits / np.maximum(wanted + calls, 1))[wanted > 0].mean())
+
+    draws = [f1(chance.integers(0, items, items)) for _ in range(rounds)]
+    return f1(slice(None)), np.array(draws)
 
 
 def balanced_accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:

@@ -18,7 +18,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
-from seco_lab.downstream.finetune import answers, first_season, with_classifier
+from seco_lab.downstream.finetune import first_season, scores_by, with_classifier
 from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
 from seco_lab.embeddings import Preparation
 from seco_lab.input_spec import InputSpec
@@ -30,14 +30,19 @@ class OfficialOutcome:
     """What the official protocol gives.
 
     Attributes:
-        predicted: Shape (M,), answers for every test image, none left out.
+        scores: Shape (M, C), of every test image, none left out.
         official_accuracy: Mean over whole batches of the accuracy in the batch, as the official code reports.
         counted: How many test images that number covers.
     """
 
-    predicted: NDArray[np.int64]
+    scores: NDArray[np.float32]
     official_accuracy: float
     counted: int
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Answers, shape (M,)."""
+        return self.scores.argmax(1)
 
 
 def official_input(spec: InputSpec, unit: str) -> InputSpec:
@@ -111,8 +116,8 @@ def official_probe(
             loss.backward()
             optimiser.step()
         schedule.step()
-    predicted = answers(model, parts[1], tests, where)
-    return OfficialOutcome(predicted, *batch_mean(predicted == truth, batch_size))
+    scores = scores_by(model, parts[1], tests, where)
+    return OfficialOutcome(scores, *batch_mean(scores.argmax(1) == truth, batch_size))
 
 
 def batch_mean(right: NDArray[np.bool_], batch_size: int) -> tuple[float, int]:

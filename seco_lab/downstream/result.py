@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.downstream.metrics import Comparison, bootstrap_interval, paired_bootstrap
+from seco_lab.downstream.metrics import bootstrap_interval
+from seco_lab.downstream.tables import markdown_table
 from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
@@ -27,19 +28,29 @@ class Score:
         value: Mean over all test items.
         low: Lower end of the interval.
         high: Upper end.
-        items: Shape (N,), score of each test item; kept for paired comparisons.
+        items: Shape (N,), whether each test item is right; kept for paired comparisons.
+        draws: Shape (R,), values of the resamples, for scores that are no mean over items. Equal seeds and
+            test lists are resampled alike, so that draws of two encoders are pairs.
     """
 
     value: float
     low: float
     high: float
     items: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    draws: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, items: ArrayLike, *, seed: int = 0) -> Score:
         """The score of per-item results (N,), right or wrong."""
         items = np.asarray(items, bool)
         return cls(float(items.mean()), *bootstrap_interval(items, seed=seed), items)
+
+    @classmethod
+    def drawn(cls, value: float, draws: ArrayLike) -> Score:
+        """The score of resampled values (R,); NaN where a resample gives none."""
+        draws = np.asarray(draws, np.float32)
+        low, high = np.nanquantile(draws, [0.025, 0.975])
+        return cls(float(value), float(min(low, value)), float(max(high, value)), draws=draws)
 
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
@@ -126,7 +137,7 @@ class Result:
         """One flat dictionary: each score as ``name`` and ``name_ci``, then per_class and protocol.
 
         Args:
-            items: Whether to add the score of each test item, packed, for paired comparisons later.
+            items: Whether to add the items and draws of each score, packed, for paired comparisons later.
         """
         out: dict[str, Any] = {"name": self.name, "task": self.protocol.task, "metric": self.metric}
         scores = {**self.scores, **self.baselines}
@@ -135,8 +146,11 @@ class Result:
         out |= {"score_names": list(self.scores), "baseline_names": list(self.baselines)}
         out |= {"per_class": dict(self.per_class), "protocol": self.protocol.to_dict()}
         if items:
-            out["items"] = {n: _pack(s.items) for n, s in scores.items() if s.items is not None}
-            out["item_count"] = self.protocol.sizes["test"]
+            out["items"] = {
+                n: _packed(np.packbits(s.items)) for n, s in scores.items() if s.items is not None
+            }
+            out["item_count"] = {n: len(s.items) for n, s in scores.items() if s.items is not None}
+            out["draws"] = {n: _packed(s.draws) for n, s in scores.items() if s.draws is not None}
         return out
 
     @classmethod
@@ -157,7 +171,7 @@ class Result:
             raise ValueError(f"this is not a whole result: {error}") from error
 
     def save(self, path: str | Path) -> None:
-        """Write JSON, per-item scores included."""
+        """Write JSON, with what paired comparisons need."""
         with whole_file(path) as partial:
             partial.write_text(json.dumps(self.to_dict(items=True), indent=1))
 
@@ -204,65 +218,15 @@ class Result:
         return self.to_markdown()
 
 
-def _pack(items: NDArray[np.bool_]) -> str:
-    return base64.b64encode(np.packbits(items)).decode()
+def _packed(values: NDArray) -> str:
+    return base64.b64encode(values).decode()
 
 
 def _score(name: str, values: Mapping[str, Any]) -> Score:
-    packed = values.get("items", {}).get(name)
-    items = None
-    if packed is not None:
-        bits = np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8))
-        items = bits[: values["item_count"]].astype(bool)
-    return Score(values[name], *values[f"{name}_ci"], items)
-
-
-def markdown_table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as a Markdown table; a key that a row lacks is left blank."""
-    rows = list(rows)
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [keys, ["---"] * len(keys), *([str(row.get(key, "")) for key in keys] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def join_results(results: Iterable[Result], published: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
-    """Results of several encoders as one table, published rows (such as a paper's) below them.
-
-    Args:
-        results: Ours.
-        published: Rows with any of the same columns: name, task, linear, ...
-    """
-    import pandas as pd
-
-    return pd.DataFrame([*(r.row() for r in results), *map(dict, published)]).fillna("").set_index("name")
-
-
-def compare(first: Result, second: Result, score: str | None = None, *, seed: int = 0) -> Comparison:
-    """Paired bootstrap of two results on the same test list.
-
-    Args:
-        first: One result.
-        second: The other.
-        score: Which score or baseline of both; by default the main one of each.
-        seed: Seed of the resampling.
-
-    Raises:
-        ValueError: Other test lists, or results without per-item scores.
-        LookupError: One of them lacks that score.
-    """
-    if first.protocol.test_hash != second.protocol.test_hash:
-        raise ValueError(
-            f"{first.name!r} and {second.name!r} were tested on different lists of images "
-            f"({first.protocol.test_hash} and {second.protocol.test_hash}); a paired test needs the same"
-        )
-    return paired_bootstrap(_items(first, score), _items(second, score), seed=seed)
-
-
-def _items(result: Result, name: str | None) -> NDArray[np.bool_]:
-    scores = {**result.scores, **result.baselines}
-    if name is not None and name not in scores:
-        raise LookupError(f"{result.name!r} has no score {name!r}; it has {', '.join(scores)}")
-    items = (result.main if name is None else scores[name]).items
-    if items is None:
-        raise ValueError(f"{result.name!r} was loaded without per-item scores, which a paired test needs")
-    return items
+    items, draws = (values.get(key, {}).get(name) for key in ("items", "draws"))
+    if items is not None:
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(items), np.uint8))
+        items = bits[: values["item_count"][name]].astype(bool)
+    if draws is not None:
+        draws = np.frombuffer(base64.b64decode(draws), np.float32)
+    return Score(values[name], *values[f"{name}_ci"], items, draws)

@@ -12,7 +12,7 @@ from seco_lab.embeddings.encode import Embedder, embed
 from seco_lab.embeddings.identity import cube_hash, module_hash
 from seco_lab.embeddings.prepare import EmbeddingInputWarning, Preparation, missing_images
 from seco_lab.embeddings.projection import project
-from seco_lab.embeddings.recalibrate import recalibrated
+from seco_lab.embeddings.recalibrate import recalibrated, recalibrated_by
 from seco_lab.embeddings.resume import embed_to
 from seco_lab.embeddings.table import embedding_spec, open_embeddings, save_embeddings
 
@@ -32,6 +32,7 @@ __all__ = [
     "open_embeddings",
     "project",
     "recalibrated",
+    "recalibrated_by",
     "save_area_embeddings",
     "save_embeddings",
 ]

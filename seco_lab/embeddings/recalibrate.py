@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm.auto import tqdm
 
@@ -56,6 +57,41 @@ def recalibrated(
         EmbeddingInputWarning: The first batch does not look like what the contract says.
     """
     preparation, where = Preparation.of(cube, spec), choose_device(device)
+    draws = tqdm(_draw(cube, images, batch_size, seed), unit="batch", disable=not progress)
+    return recalibrated_by(encoder, _inputs(cube, draws, preparation, spec, where), device=where)
+
+
+def _inputs(
+    cube: xr.Dataset,
+    draws: Iterable[np.ndarray],
+    preparation: Preparation,
+    spec: InputSpec,
+    where: torch.device,
+) -> Iterator[Tensor]:
+    """Network inputs of the images with data, batch by batch; the first is compared with the contract."""
+    first = True
+    for rows in draws:
+        pixels = torch.as_tensor(_read(cube, rows, preparation.positions))
+        pixels = pixels[~missing_images(pixels)]
+        if len(pixels) < 2:
+            continue
+        pixels = preparation(pixels.to(where))
+        if first:
+            check_network_input(pixels, spec)
+        first = False
+        yield pixels
+
+
+@torch.no_grad()
+def recalibrated_by(
+    encoder: nn.Module, batches: Iterable[Tensor], *, device: str | torch.device = "auto"
+) -> nn.Module:
+    """As ``recalibrated``, from batches of network inputs (B, C, H, W), two images or more in each.
+
+    Raises:
+        ValueError: No BatchNorm in the encoder, or no batch.
+    """
+    where = choose_device(device)
     copied = copy.deepcopy(encoder).to(where)
     layers = [part for part in copied.modules() if isinstance(part, _BatchNorm)]
     if not layers:
@@ -67,15 +103,8 @@ def recalibrated(
         layer.momentum = None  # plain mean over batches
     copied.train()
     done = 0
-    for rows in tqdm(_draw(cube, images, batch_size, seed), unit="batch", disable=not progress):
-        pixels = torch.as_tensor(_read(cube, rows, preparation.positions))
-        pixels = pixels[~missing_images(pixels)]
-        if len(pixels) < 2:
-            continue
-        pixels = preparation(pixels.to(where))
-        if not done:
-            check_network_input(pixels, spec)
-        copied(pixels)
+    for pixels in batches:
+        copied(pixels.to(where))
         done += len(pixels)
     if not done:
         raise ValueError("the cube has fewer than two images with data, too few for BatchNorm statistics")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seco_lab.explore.vectors import Directions
-from seco_lab.geoclusters import kmeans_on_sphere, nearest_centre
+from seco_lab.explore.vectors import FIT_ROWS, Directions
+from seco_lab.geoclusters import kmeans_on_sphere
 
 _ROUNDS = 25
-_BLOCK = 2**16
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,24 @@ class Clusters:
     Attributes:
         labels: Shape (P,), int64: cluster of each place, 0 to K - 1; -1 where it has no vector.
         centres: Shape (K, D), unit length, the largest cluster first.
-        typical: Shape (K,), number of the place nearest to each centre: a picture for the legend.
+        mean: Shape (D,), the common part of all directions, which was taken away.
     """
 
     labels: NDArray[np.int64]
     centres: NDArray[np.float32]
-    typical: NDArray[np.int64]
+    mean: NDArray[np.float32]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Places in each cluster, (K,)."""
         return np.bincount(self.labels[self.labels >= 0], minlength=len(self.centres))
+
+    def typical(self, places: Directions) -> NDArray[np.int64]:
+        """Number of the place nearest to each centre, (K,): a picture for the legend."""
+        chosen = np.arange(0, len(places), max(1, len(places) // FIT_ROWS))
+        chosen = chosen[places.usable[chosen]]
+        closeness = _centred(places.take(chosen), self.mean) @ self.centres.T
+        return chosen[closeness.argmax(0)]
 
 
 def cluster(places: Directions, clusters: int = 8, *, seed: int = 0) -> Clusters:
@@ -58,13 +65,10 @@ def cluster(places: Directions, clusters: int = 8, *, seed: int = 0) -> Clusters
             f"{clusters} clusters asked of {different} different places; ask for 2 to {different}"
         )
     _, centres = kmeans_on_sphere(points, clusters, seed=seed, max_rounds=_ROUNDS)
-    labels, closeness = _told(places, mean, centres)
-    sizes = np.bincount(labels[labels >= 0], minlength=clusters)
-    order = np.argsort(-sizes, kind="stable")
+    labels = _nearest_centres(places, mean, centres)
+    order = np.argsort(-np.bincount(labels[labels >= 0], minlength=clusters), kind="stable")
     rank = np.append(np.argsort(order), -1)  # the last one serves label -1
-    labels = rank[labels]
-    typical = np.array([np.where(labels == c, closeness, -np.inf).argmax() for c in range(clusters)])
-    return Clusters(labels, centres[order].astype(np.float32), typical)
+    return Clusters(rank[labels], centres[order].astype(np.float32), mean)
 
 
 def _centred(unit: NDArray, mean: NDArray) -> NDArray[np.float32]:
@@ -73,13 +77,16 @@ def _centred(unit: NDArray, mean: NDArray) -> NDArray[np.float32]:
     return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-9)
 
 
-def _told(places: Directions, mean: NDArray, centres: NDArray) -> tuple[NDArray[np.int64], NDArray]:
-    """Cluster (P,) of all places, -1 without a vector, and the cosine to its centre, in blocks."""
+def _nearest_centres(places: Directions, mean: NDArray, centres: NDArray) -> NDArray[np.int64]:
+    """Cluster (P,) of all places, -1 without a vector.
+
+    The largest (u - mean) . c is the smallest angle, whatever the length of u - mean: nothing is copied.
+    """
+    best = np.full(len(places), -np.inf, np.float32)
     labels = np.full(len(places), -1, np.int64)
-    closeness = np.full(len(places), -np.inf, np.float32)
-    for start in range(0, len(places), _BLOCK):
-        rows = start + np.flatnonzero(places.usable[start : start + _BLOCK])
-        points = _centred(places.take(rows), mean)
-        labels[rows] = nearest_centre(points, centres)
-        closeness[rows] = np.einsum("nd,nd->n", points, centres[labels[rows]])
-    return labels, closeness
+    for first in range(0, len(centres), _AT_ONCE):
+        some = centres[first : first + _AT_ONCE]
+        for number, row in enumerate(places.products(some) - (some @ mean)[:, None], first):
+            closer = row > best
+            labels[closer], best[closer] = number, row[closer]
+    return labels

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from seco_lab.explore.vectors import Directions
 from seco_lab.neighbours import nearest
 
-ASKED = 2000  # places whose neighbours are compared, unless told otherwise
-ANCHORS = 256
+ASKED = 1000  # places whose neighbours are compared, unless told otherwise
+ANCHORS = 64
 _DRAWS = 1000
-_BLOCK = 2**16
+_BLOCK = 2**14
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Compared:
         asked: Shape (A,), numbers of the places whose neighbours were compared.
         overlap: Shape (P,), float32: share of the k neighbours that both models name, NaN where not asked.
         disagreement: Shape (P,), float32, 0 to 2: 1 minus the correlation of a place's cosines to the same
-            256 places under both models; NaN where one of them has no vector.
+            64 places under both models; NaN where one of them has no vector.
         kin: Where labels were given, shape (A, 2): share of the k neighbours that carry the label of the
             place, under the first and the second model; otherwise None.
         places: Number of places that both models know.
@@ -77,7 +77,7 @@ def compare_models(
         first: Directions (P, D) of places under one model.
         second: Directions (P, E) of the same places, in the same order, under another.
         k: Neighbours of each place.
-        ask: Numbers of the places whose neighbours are compared; 2,000 evenly spaced ones by default,
+        ask: Numbers of the places whose neighbours are compared; 1,000 evenly spaced ones by default,
             because each of them is compared with all places.
         labels: Shape (P,), a class of each place.
 

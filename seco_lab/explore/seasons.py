@@ -39,7 +39,7 @@ def _mean_distance(groups: NDArray[np.float64]) -> float:
     count = groups.shape[1]
     # The square of a sum holds every pair twice and every vector once with itself.
     together = np.square(groups.sum(1)).sum(-1)
-    return float(1 - ((together - count) / (count * (count - 1))).mean())
+    return max(0.0, float(1 - ((together - count) / (count * (count - 1))).mean()))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FIT_ROWS = 20_000  # rows from which axes, statistics and limits are estimated, evenly spaced
+_BLOCK = 2**14
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,19 @@ class Directions:
     def cosines(self, query: NDArray) -> NDArray[np.float32]:
         """Cosine (P,) of every place to a direction (D,) of unit length; NaN where undefined."""
         return (self.rows @ np.asarray(query, np.float32)) * self.scale
+
+    def products(self, queries: NDArray) -> NDArray[np.float32]:
+        """Inner products (K, P) of a few vectors (K, D) with all directions; NaN where undefined."""
+        if len(queries) == 1:
+            return self.cosines(queries[0])[None]
+        out = np.empty((len(queries), len(self)), np.float32)
+        # Vector by vector, because BLAS is slow on a matrix of few columns; in blocks that stay in the cache.
+        for start in range(0, len(self), _BLOCK):
+            part = self.rows[start : start + _BLOCK]
+            for row, query in zip(out, np.asarray(queries, np.float32), strict=True):
+                np.matmul(part, query, out=row[start : start + _BLOCK])
+        out *= self.scale
+        return out
 
     def sample(self, count: int = FIT_ROWS) -> NDArray[np.float32]:
         """Unit vectors (S, D) of about ``count`` places, evenly spaced, without those that have none."""

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seco_lab.batch import generator_for
 from seco_lab.nn.initialise import build_from_seed
 from seco_lab.nn.pyramid import FeaturePyramid
 
@@ -136,13 +137,13 @@ class SiameseUNet(nn.Module):
 
 
 class PyramidSegmenter(nn.Module):
-    """One class a pixel from the feature pyramid of an encoder (semantic FPN, arXiv:1901.02446, sec. 3.1).
+    """One class a pixel from the finest level of a feature pyramid (after arXiv:1901.02446, sec. 3.1).
 
-    Every level gets a 3x3 convolution, GroupNorm and ReLU for each doubling up to stride 4, with bilinear x2
-    between them; the sum gets a 1x1 convolution and is enlarged x4 (bilinear).
+    The level of stride 4, to which the pyramid has added all deeper ones, goes through two 3x3 convolutions
+    and a 1x1 convolution, and is enlarged x4 (bilinear).
 
-    Differs from sec. 3.1: all layers are as wide as the pyramid, and that is as wide as the first stage of
-    the encoder.
+    Differs from sec. 3.1: the levels are not enlarged and added a second time, with GroupNorm; short training
+    learned much less so (docs/decisions/0151-pyramid-in-place-of-psanet.md).
     """
 
     def __init__(self, encoder: nn.Module, classes: int, *, seed: int = 0) -> None:
@@ -162,6 +163,8 @@ class PyramidSegmenter(nn.Module):
         channels = maps_of(encoder)[1:]
         self.encoder = copy.deepcopy(encoder)
         self.decoder = build_from_seed(partial(_PyramidDecoder, channels, classes), seed, "pyramid decoder")
+        # Nearly undecided at first: large random answers would take many steps to unlearn.
+        nn.init.normal_(self.decoder.last.weight, std=0.1, generator=generator_for(seed, 0, "last layer"))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes, H, W) from images (B, C, H, W), standardised; H and W multiples of 32."""
@@ -173,25 +176,11 @@ class _PyramidDecoder(nn.Module):
         super().__init__()
         width = channels[0]
         self.pyramid = FeaturePyramid(channels, width)
-        self.levels = nn.ModuleList(_enlarging(width, doublings) for doublings in range(len(channels)))
+        layers = [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
+        self.convolve = nn.Sequential(*layers)
         self.last = nn.Conv2d(width, classes, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        pairs = zip(self.levels, self.pyramid(maps), strict=True)
-        total = torch.stack([level(part) for level, part in pairs]).sum(0)
-        return F.interpolate(self.last(total), scale_factor=4, mode="bilinear", align_corners=False)
-
-
-def _enlarging(width: int, doublings: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for number in range(max(1, doublings)):
-        layers += [nn.Conv2d(width, width, 3, padding=1, bias=False), nn.GroupNorm(_groups(width), width)]
-        layers.append(nn.ReLU(inplace=True))
-        if number < doublings:
-            layers.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False))
-    return nn.Sequential(*layers)
-
-
-def _groups(width: int) -> int:
-    """32 groups as in the paper, or as many as leave two channels in each."""
-    return next(groups for groups in (32, 16, 8, 4, 2, 1) if width % groups == 0 and width // groups >= 2)
+        found = self.last(self.convolve(self.pyramid(maps)[0]))
+        return F.interpolate(found, scale_factor=4, mode="bilinear", align_corners=False)

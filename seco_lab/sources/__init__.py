@@ -35,6 +35,9 @@ LAYOUTS = {
     "major-tom": "Major TOM Core (Parquet tables of grid cells)",
     "seco": "the official SeCo folder (location / acquisition / B2.tif, ...)",
     "bigearthnet": "BigEarthNet (a folder a patch; v2 with metadata.parquet)",
+    "fmow": "fMoW (pictures airport_0_3_rgb.jpg or their crops, with JSON or tables)",
+    "geoimagenet": "GeoImageNet (folders of classes and metadata.csv with id, lat, lon)",
+    "naip": "NAIP tiles with labels.csv (filename, class), or numbered arrays with y.npy",
     "eurosat": "EuroSAT (folders of classes, zip, or CSV with filename and class)",
     "geotiffs": "a folder of multi-band GeoTIFFs of one area with dates in their names",
 }
@@ -74,6 +77,18 @@ def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]
         from seco_lab.sources.bigearthnet import find_bigearthnet, is_bigearthnet
 
         return is_bigearthnet, find_bigearthnet
+    if layout == "fmow":
+        from seco_lab.sources.fmow import find_fmow, is_fmow
+
+        return is_fmow, find_fmow
+    if layout == "geoimagenet":
+        from seco_lab.sources.geoimagenet import find_geoimagenet, is_geoimagenet
+
+        return is_geoimagenet, find_geoimagenet
+    if layout == "naip":
+        from seco_lab.sources.naip import find_naip, is_naip
+
+        return is_naip, find_naip
     if layout == "eurosat":
         from seco_lab.sources.eurosat import find_eurosat, is_eurosat
 
@@ -127,13 +142,13 @@ def read_cube(
         layout: Key of ``LAYOUTS``, where recognition is not wanted.
         bands: Names, "rgb" or "all"; all if left out.
         seasons: Dates per patch (SeCo, SSL4EO, series).
-        size_px: Side of a patch (SeCo, SSL4EO, Major TOM, series).
+        size_px: Side of a patch (SeCo, SSL4EO, Major TOM, series, fMoW, GeoImageNet).
         dates: Days to take for all patches (series).
         min_clear: Share of a patch that must be clear (series).
         file_bands: Band names in the files' order, where the files give none (GeoTIFFs).
         sensor: Name of the sensor, where the bands leave it open (GeoTIFFs) or two are there (SSL4EO).
-        csv: The table of images, where it does not lie beside them (EuroSAT).
-        split: Only that split of the table (EuroSAT, BigEarthNet).
+        csv: The table of images, where it does not lie beside them (EuroSAT, fMoW).
+        split: Only that split (EuroSAT, BigEarthNet, fMoW, GeoImageNet, NAIP).
         offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs, SSL4EO).
         limit: Only so many patches, spread over the list.
         on_bad: "skip" lists bad files and goes on, "raise" refuses the whole.

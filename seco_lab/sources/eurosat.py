@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from seco_lab.sensors import SENTINEL2_L1C
 from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
+from seco_lab.sources.pictures import decoded
 from seco_lab.sources.rasters import as_counts, place_of, read_raster
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _reading_pictures(path: Path, store: Path, images: list[_Image], refused: li
     load, classes = _loader(store), _class_names(images)
 
     def read(image: _Image) -> PatchRecord:
-        pixels = _decode(load(image.name))
+        pixels = decoded(load(image.name))
         return _record(image, pixels, classes, image.lon, image.lat, None)
 
     return Reading(
@@ -238,16 +238,3 @@ def _loader(store: Path):  # noqa: ANN202
             raise BadFileError(f"cannot be unpacked ({error})") from error
 
     return load
-
-
-def _decode(content: bytes) -> NDArray:
-    """A colour picture, shape (3, H, W)."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.mode != "RGB":
-                raise BadFileError(f"is a picture of mode {picture.mode}, wanted RGB")
-            return np.asarray(picture).transpose(2, 0, 1)
-    except (OSError, SyntaxError) as error:
-        raise BadFileError(f"cannot be decoded, it may be truncated ({error})") from error

@@ -26,7 +26,7 @@ def thinned(
     step = -(-count // most)
     kept = {name: np.asarray(values)[::step] for name, values in kept.items()}
     said = (
-        f"{count:,} places are more than a browser can hold: every {step}th of them is shown "
+        f"{count:,} places are more than a browser can hold: one of every {step} is shown "
         f"({-(-count // step):,}); give a part, such as embeddings.isel(patch=...), to see all of it"
     )
     return embeddings.isel(patch=slice(None, None, step)), kept, [said]

@@ -39,6 +39,12 @@ class LabelBook:
         names = list(self.colours)
         self.labels = {int(row): names[int(number)] for row, number in marks}
 
+    def prepare(self, space: str, season: int) -> None:
+        """Do what the first label would otherwise wait for: a second, as a rule."""
+        from sklearn.linear_model import LogisticRegression  # noqa: F401
+
+        self._labeller(space, season)
+
     def learn(self, space: str, season: int) -> None:
         """Learn from the labels in one space and season; says what is missing instead of failing."""
         self.learned, self.next = None, -1

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seco_lab.viz.basemap import country_rings
-from seco_lab.viz.raster import Bounds, extent_of, padded, point_raster
+from seco_lab.viz.colours import hex_of
+from seco_lab.viz.raster import Bounds, points_in_sight
 from seco_lab.viz.thumbnails import data_uri
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 EQUATOR_M = 40_075_017.0
+OUTLINE = "#0072b2"
 _WORLD = ((-85.0, -540.0), (85.0, 540.0))
 ClickReaction = Callable[[float, float, float], None]
 
@@ -37,8 +39,17 @@ class MapBackend(Protocol):
     ) -> None:
         """Show a few rings with short texts."""
 
-    def add_outlines(self, frame: gpd.GeoDataFrame, *, name: str) -> None:
-        """Show the outlines of shapes, such as footprints."""
+    def add_outlines(
+        self, frame: gpd.GeoDataFrame, *, name: str, rgb: np.ndarray | None = None, texts: Sequence[str] = ()
+    ) -> None:
+        """Show the outlines of shapes (N), such as footprints.
+
+        Args:
+            frame: Geometries with their CRS; rows without one are passed over.
+            name: Name of the layer.
+            rgb: Shape (N, 3), uint8; all blue by default.
+            texts: N short texts, shown at a click on the outline.
+        """
 
     def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
         """Show a picture (h, w, 4) uint8 whose rows are even in Web Mercator, between bounds in degrees."""
@@ -93,13 +104,28 @@ class LeafmapBackend:
                 marks.append(_text_mark(y, x, text))
         self._replace(name, ipyleaflet.LayerGroup(layers=tuple(marks), name=name))
 
-    def add_outlines(self, frame: gpd.GeoDataFrame, *, name: str) -> None:
+    def add_outlines(
+        self, frame: gpd.GeoDataFrame, *, name: str, rgb: np.ndarray | None = None, texts: Sequence[str] = ()
+    ) -> None:
         """Show the outlines of shapes; see ``MapBackend``."""
         import ipyleaflet
+        import ipywidgets
 
-        shapes = json.loads(frame[["geometry"]].to_crs(4326).to_json())
-        style = {"color": "#0072b2", "weight": 2, "fillOpacity": 0.05}
-        self._replace(name, ipyleaflet.GeoJSON(data=shapes, style=style, name=name))
+        shapes = outline_shapes(frame, rgb, texts)
+        look = {"weight": 2, "fillOpacity": 0.05}
+        if not texts:
+            layer = ipyleaflet.GeoJSON(
+                data=shapes, style=look, style_callback=lambda shape: {"color": shape["properties"]["colour"]}
+            )
+            self._replace(name, ipyleaflet.LayerGroup(layers=(layer,), name=name))
+            return
+        layers = []
+        for shape in shapes["features"]:
+            told = shape["properties"]
+            one = ipyleaflet.GeoJSON(data=shape, style={**look, "color": told["colour"]})
+            one.popup = ipywidgets.HTML(escape(told["text"]))
+            layers.append(one)
+        self._replace(name, ipyleaflet.LayerGroup(layers=tuple(layers), name=name))
 
     def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
         """Show a picture; see ``MapBackend``."""
@@ -143,27 +169,42 @@ class LeafmapBackend:
 
     def _draw(self, name: str) -> None:
         """Draw a set of points for the part of the world in sight and a margin around it."""
+        picture, seen = points_in_sight(*self._points[name], self._view(), zoom=self._map.zoom)
+        self.add_raster(picture, seen, name=name)
+
+    def _view(self) -> Bounds | None:
+        """What the browser shows; None before it has answered."""
+        if len(self._map.bounds) != 2:
+            return None
+        (south, west), (north, east) = self._map.bounds
+        return west, south, east, north
+
+    def add_split(
+        self, left: np.ndarray, right: np.ndarray, bounds: Bounds, *, names: tuple[str, str]
+    ) -> None:
+        """Show two pictures of the same bounds on either side of a divider that can be dragged.
+
+        Args:
+            left: Shape (h, w, 4), uint8, rows even in Web Mercator.
+            right: The same for the other side.
+            bounds: West, south, east, north in degrees.
+            names: Names of both layers; a split of before goes.
+        """
         import ipyleaflet
 
-        lonlat, rgb = self._points[name]
-        seen = self._seen(lonlat)
-        picture = point_raster(lonlat, rgb, seen, pixels_per_unit=256 * 2.0**self._map.zoom)
-        url, corners = data_uri(picture, kind="PNG"), ((seen[1], seen[0]), (seen[3], seen[2]))
-        layer = self._layers.get(name)
-        if layer is None:
-            self._replace(name, ipyleaflet.ImageOverlay(url=url, bounds=corners, name=name))
-            return
-        with layer.hold_sync():
-            layer.url, layer.bounds = url, corners
-
-    def _seen(self, lonlat: np.ndarray) -> Bounds:
-        """What the browser shows, widened; all points before it has answered."""
-        if len(self._map.bounds) != 2:
-            return extent_of(lonlat)
-        (south, west), (north, east) = self._map.bounds
-        if east <= west or north <= south:
-            return extent_of(lonlat)
-        return padded((max(west, -180.0), max(south, -85.0), min(east, 180.0), min(north, 85.0)))
+        west, south, east, north = bounds
+        # The control clips whole panes: each picture needs one of its own.
+        panes = {f"split {side}": {"zIndex": 410} for side in ("left", "right")}
+        self._map.panes = {**self._map.panes, **panes}
+        for control in [c for c in self._map.controls if isinstance(c, ipyleaflet.SplitMapControl)]:
+            self._map.remove(control)
+        layers = []
+        for picture, pane, name in zip((left, right), panes, names, strict=True):
+            corners = ((south, west), (north, east))
+            url = data_uri(picture, kind="PNG")
+            layers.append(ipyleaflet.ImageOverlay(url=url, bounds=corners, pane=pane, name=name))
+            self._replace(name, layers[-1])
+        self._map.add(ipyleaflet.SplitMapControl(left_layer=layers[0], right_layer=layers[1]))
 
 
 def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
@@ -203,6 +244,24 @@ def offline_map(bounds: Bounds | None = None, *, height_px: int = 480) -> Any:
         ipyleaflet.Polygon(locations=rings, color="#b9b4a6", fill_color="#f4f2ec", name="land", **paint)
     )
     return world
+
+
+def outline_shapes(frame: gpd.GeoDataFrame, rgb: np.ndarray | None, texts: Sequence[str]) -> dict[str, Any]:
+    """Geometries as GeoJSON in degrees, each with ``colour`` and ``text`` among its properties.
+
+    Raises:
+        ValueError: The frame has no CRS, or colours or texts are not one a row.
+    """
+    if frame.crs is None:
+        raise ValueError("outlines need a coordinate system, got a table without; set it with set_crs")
+    for given, what in ((rgb, "colours"), (texts or None, "texts")):
+        if given is not None and len(given) != len(frame):
+            raise ValueError(f"wanted one of {what} a row, got {len(given)} for {len(frame)} outlines")
+    colours = [OUTLINE] * len(frame) if rgb is None else [hex_of(colour) for colour in rgb]
+    plain = frame[[frame.geometry.name]].to_crs(4326)
+    plain = plain.assign(colour=colours, text=[str(text) for text in texts] or "")
+    there = plain.geometry.notna() & ~plain.geometry.is_empty
+    return json.loads(plain[there].to_json())
 
 
 def metres_per_pixel(lat: float, zoom: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.explore import (
+    REST,
     Clusters,
     Compared,
     LeadingChange,
@@ -23,17 +24,22 @@ from seco_lab.viz.learning import LabelBook
 from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, Scene
 
 LIKE = "like the examples"
+FIRST = "first principal component"
 CLUSTERS = "clusters"
 CHANGE = "leading change of the year"
 DISAGREEMENT = "disagreement with the other space"
 LEARNED = "labels, learned"
 UNCERTAINTY = "labels, uncertainty"
 OVERLAP_K = 10
+REST_COLOUR = "#c9ced2"
+PALE = np.array([225, 228, 230])
+SHADES, DOUBT_FADES = 64, 0.85  # of a class's colour, and how much of it a tie takes away
 
 __all__ = [
     "CHANGE",
     "CLUSTERS",
     "DISAGREEMENT",
+    "FIRST",
     "LEARNED",
     "LIKE",
     "PCA",
@@ -78,13 +84,14 @@ class Painter:
         self._book = book
         self._kept: dict[tuple, Any] = {}
 
-    def options(self, *, comparing: bool) -> list[str]:
-        """Names that ``paint`` understands, as things stand."""
+    @property
+    def options(self) -> list[str]:
+        """Names that ``paint`` understands."""
         year = [CHANGE] if self._scene.table.seasons > 1 else []
-        rival = [DISAGREEMENT] if comparing else []
+        rival = [DISAGREEMENT] if len(self._scene.table.spaces) > 1 else []
         plain = self._scene.colour_options
         own = len(plain) - len(self._scene.table.columns)
-        made = [LIKE, CLUSTERS, *year, *rival, LEARNED, UNCERTAINTY]
+        made = [FIRST, LIKE, CLUSTERS, *year, *rival, LEARNED, UNCERTAINTY]
         return [*plain[:own], *made, *plain[own:]]
 
     def paint(self, look: Look) -> tuple[NDArray[np.uint8], dict[str, Any]]:
@@ -94,6 +101,7 @@ class Painter:
             LookupError: Unknown ``by``.
         """
         ways: dict[str, Callable[[Look], tuple[NDArray, dict[str, Any]]]] = {
+            FIRST: self._first,
             LIKE: self._like,
             CLUSTERS: self._clusters,
             CHANGE: self._change,
@@ -120,6 +128,12 @@ class Painter:
     def _places(self, space: str, season: int) -> Any:
         return self._scene.table.spaces[space].season(season)
 
+    def _first(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
+        """One component instead of three: readable for the colour-blind, and in print."""
+        along = self._scene.components(look.space)[..., 0]
+        low, high = np.nanpercentile(along, [2, 98]) if np.isfinite(along).any() else (0.0, 1.0)
+        return colours.scale_colours(along[:, look.season], limits=(float(low), float(high)))
+
     def _like(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         if not look.liked:
             return self._grey("mark a place with 'More like this' to see what is like it")
@@ -130,8 +144,9 @@ class Painter:
 
     def _clusters(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         places = self._places(look.space, look.season)
-        # Two different places at least are needed for each cluster to mean something.
-        count = max(2, min(look.clusters, int(places.usable.sum()) // 2))
+        count = min(look.clusters, int(places.usable.sum()) // 2)
+        if count < 2:
+            return self._grey("clusters need four places or more that have a vector")
         key = ("clusters", look.space, look.season, count)
         found: Clusters = self._once(key, lambda: cluster(places, count))
         palette = np.array([colours.rgb_of(c) for c in colours.class_palette(count)], np.uint8)
@@ -166,21 +181,19 @@ class Painter:
         learned = self._book.learned
         if learned is None:
             return self._grey("name classes and label a few places under 'Label and learn'")
-        tints = {**self._book.colours, "rest": "#c9ced2"}
-        palette = np.array([colours.rgb_of(tints[name]) for name in learned.classes], np.float64)
-        grey = np.array([225, 228, 230], np.float64)
-        doubt = np.nan_to_num(learned.uncertainty, nan=1.0)[:, None] * 0.85
-        rgb = palette[np.maximum(learned.best(), 0)] * (1 - doubt) + grey * doubt
-        rgb[learned.best() < 0] = colours.MISSING_RGB
+        tints = {**self._book.colours, REST: REST_COLOUR}
         hexes = [tints[name] for name in learned.classes]
-        counts = np.bincount(learned.best()[learned.best() >= 0], minlength=len(hexes))
+        best, known = learned.best(), np.isfinite(learned.uncertainty)
+        # One row of shades a class, from its colour to grey; looked up, because a million blends take long.
+        steps = np.linspace(0, DOUBT_FADES, SHADES)[:, None]
+        shades = np.stack([np.array(colours.rgb_of(c)) * (1 - steps) + PALE * steps for c in hexes])
+        step = (np.where(known, learned.uncertainty, 0) * (SHADES - 1)).astype(np.intp)
+        rgb = shades.astype(np.uint8)[np.maximum(best, 0), step]
+        rgb[best < 0] = colours.MISSING_RGB
+        counts = np.bincount(best[best >= 0], minlength=len(hexes))
         names = [f"{name}: {count:,}" for name, count in zip(learned.classes, counts, strict=True)]
-        return rgb.astype(np.uint8), {
-            "kind": "classes",
-            "names": names,
-            "colours": hexes,
-            "note": "the paler, the less certain",
-        }
+        note = "the paler, the less certain"
+        return rgb, {"kind": "classes", "names": names, "colours": hexes, "note": note}
 
     def _uncertainty(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         if self._book.learned is None:

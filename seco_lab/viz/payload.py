@@ -38,7 +38,7 @@ def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: i
     return {
         "count": table.count,
         "space": space,
-        "names": table.names.tolist(),
+        "names": table.names.astype(str).tolist(),
         "season_labels": table.season_labels(),
         "colour_options": [*plain, LIKE, *table.columns],
         "similarity": SIMILARITY,

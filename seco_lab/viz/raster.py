@@ -57,6 +57,25 @@ def point_raster(
     return picture
 
 
+def points_in_sight(
+    lonlat: np.ndarray, rgb: np.ndarray, view: Bounds | None, *, zoom: float
+) -> tuple[np.ndarray, Bounds]:
+    """Points as a picture of what a map shows and a margin around it, and the bounds of that picture.
+
+    Args:
+        lonlat: Shape (P, 2), degrees.
+        rgb: Shape (P, 3), uint8.
+        view: What the map shows; all points where that is not known.
+        zoom: Zoom of the map, the world being 256 x 2^zoom pixels wide.
+    """
+    west, south, east, north = view or (0.0, 0.0, 0.0, 0.0)
+    if east > west and north > south:
+        seen = padded((max(west, -180.0), max(south, -85.0), min(east, 180.0), min(north, 85.0)))
+    else:
+        seen = extent_of(lonlat)
+    return point_raster(lonlat, rgb, seen, pixels_per_unit=256 * 2.0**zoom), seen
+
+
 def stamp(picture: np.ndarray, at: np.ndarray, rgb: np.ndarray, offsets: list[tuple[int, int]]) -> None:
     """Write colours (P, 3) at pixels (P, 2) and at each offset around them into an RGBA picture."""
     height, width = picture.shape[:2]

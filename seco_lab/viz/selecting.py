@@ -66,7 +66,7 @@ def places_frame(
     import geopandas as gpd
 
     lon, lat = table.lonlat[rows].T
-    columns: dict[str, Any] = {"patch": table.names[rows], "lon": lon, "lat": lat}
+    columns: dict[str, Any] = {"patch": table.names[rows].astype(str), "lon": lon, "lat": lat}
     for season in range(table.seasons):
         if not np.isnat(table.times[:, season]).all():
             columns[f"date_{season + 1}"] = table.times[rows, season].astype("datetime64[ms]")

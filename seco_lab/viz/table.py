@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -19,7 +20,7 @@ class EmbeddingTable:
     """What every view of embeddings reads. P places, T seasons, D numbers per embedding.
 
     Attributes:
-        names: Patch ids (P,), strings.
+        names: Patch ids (P,), strings; plain numbers where there are none.
         lonlat: Shape (P, 2), degrees; NaN where unknown.
         times: Shape (P, T), datetime64; NaT where unknown.
         spaces: Name of an embedding space -> its directions, (P, T, D).
@@ -46,9 +47,10 @@ class EmbeddingTable:
         """Number of seasons T."""
         return self.times.shape[1]
 
+    @cached_property
     def patch_hash(self) -> str:
         """A short hash of the patch names in their order: numbers of places mean the same where it agrees."""
-        return hashlib.sha256("\n".join(self.names.tolist()).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(map(str, self.names.tolist())).encode()).hexdigest()[:16]
 
     def season_labels(self) -> list[str]:
         """One label per season: its number and, where dates are known, the month most of them fall into."""
@@ -111,10 +113,8 @@ def _shapes(dataset: xr.Dataset) -> str:
 
 
 def _names(dataset: xr.Dataset, count: int) -> np.ndarray:
-    """Patch ids as strings; numbers where there are none."""
-    return (
-        dataset["patch"].to_numpy().astype(str) if "patch" in dataset.coords else np.arange(count).astype(str)
-    )
+    """Patch ids as strings; numbers where there are none, as text of a million costs a second."""
+    return dataset["patch"].to_numpy().astype(str) if "patch" in dataset.coords else np.arange(count)
 
 
 def _unit_spaces(raw: Mapping[str, xr.DataArray]) -> tuple[dict[str, UnitVectors], list[str]]:
@@ -171,12 +171,12 @@ def _cube_problems(rows: np.ndarray, names: np.ndarray, cube: xr.Dataset | None)
     if cube is None or (rows >= 0).all():
         return []
     if (rows < 0).all():
-        shown = ", ".join(names[:NAMES_SHOWN])
+        shown = ", ".join(map(str, names[:NAMES_SHOWN]))
         return [
             f"the cube has none of these patches ({shown}, ...): it is not the one they were embedded from"
         ]
     lost = np.flatnonzero(rows < 0)
-    shown = ", ".join(names[lost[:NAMES_SHOWN]])
+    shown = ", ".join(map(str, names[lost[:NAMES_SHOWN]]))
     return [f"the cube lacks {len(lost)} of {len(rows)} places ({shown}, ...): these have no pictures"]
 
 

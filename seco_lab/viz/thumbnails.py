@@ -42,7 +42,8 @@ def rgb_bands(cube: xr.Dataset) -> tuple[str, str, str]:
 def white_count(unit: str) -> float:
     """The count of a unit that is shown as white.
 
-    Reflectance 0.3 where the unit stands for reflectance, 255 for pictures. An 8-bit unit never exceeds 255.
+    Reflectance 0.3 where the unit stands for reflectance, 255 for pictures, 2047 for 16-bit counts, of which
+    commercial satellites use 11 bits. An 8-bit unit never exceeds 255.
 
     Raises:
         LookupError: Unknown unit.
@@ -51,7 +52,7 @@ def white_count(unit: str) -> float:
         raise LookupError(f"unknown unit {unit!r}; known are {', '.join(UNITS)}")
     per_count = UNITS[unit]
     if per_count is None:
-        return 255.0
+        return 2047.0 if unit == "uint16" else 255.0
     white = WHITE_REFLECTANCE / per_count
     return min(white, 255.0) if unit in EIGHT_BIT_UNITS else white
 

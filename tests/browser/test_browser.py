@@ -1,4 +1,4 @@
-"""A real browser: explorer and leafmap map in JupyterLab, Stop in a running cell, the report offline."""
+"""A real browser: leafmap map in JupyterLab, Stop in a running cell, the report offline."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 pytest.importorskip("anywidget")
 
-from lab import CHROMIUM, chromium, running_lab
+from lab import CHROMIUM
 from made_up import made_up
 
 from seco_lab.viz.charts import ScoreRow
@@ -21,14 +21,11 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}"),
 ]
 
-EXPLORER_CELLS = [
+MAP_CELLS = [
     "from made_up import made_up\n"
-    "from seco_lab.viz.explorer import EmbeddingExplorer\n"
     "from seco_lab.viz.embedding_map import embedding_map\n"
-    "embeddings, cube = made_up()\n"
-    "explorer = EmbeddingExplorer(embeddings, cube)\n"
-    "explorer",
-    "world = embedding_map(embeddings, cube)\nworld",
+    "world = embedding_map(*made_up())\n"
+    "world",
     "print('BUILT')",
 ]
 AREA_CELLS = [
@@ -57,53 +54,10 @@ STOP_CELLS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
-
-
-def box_of(page, selector, number=0):
-    """The middle of an element and its size."""
-    found = page.locator(selector).nth(number)
-    found.scroll_into_view_if_needed()
-    return found.bounding_box()
-
-
-def test_explorer_and_map_in_jupyterlab(lab, browser):
-    page = lab.open(browser, "explore.ipynb", EXPLORER_CELLS)
+def test_map_in_jupyterlab(lab, browser):
+    page = lab.open(browser, "world.ipynb", MAP_CELLS)
     lab.run_all(page)
     lab.wait_for_text(page, "BUILT")
-    page.wait_for_selector(".se-pane")
-    box = box_of(page, ".se-pane", 1)
-    # The plane is fitted to the points: Enter takes the one nearest to the middle.
-    page.mouse.move(box["x"] + 5, box["y"] + 5)
-    page.locator(".se-pane").nth(1).focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".se-near", timeout=20_000)
-    assert page.locator(".se-near").count() == 6
-    assert page.locator(".se-shot").count() == 4
-    first = page.locator(".se-card h3").first.inner_text()
-
-    page.locator(".se-near").first.click()
-    page.wait_for_function(
-        "t => document.querySelector('.se-card h3').innerText !== t", arg=first, polling=200
-    )
-
-    page.locator(".se-seasons input").fill("2")
-    page.wait_for_selector(".se-shot.se-now[data-season='2']")
-    assert page.locator(".se-season").inner_text().startswith("3")
-    page.wait_for_function(
-        "() => document.querySelector('.se-neighbours small').innerText.includes('3')", polling=200
-    )
-    page.locator(".se-bar select").first.select_option("kind")
-    page.wait_for_selector(".se-chip >> text=forest")
     click_leafmap(page)
     assert not [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
     page.close()
@@ -214,7 +168,7 @@ def open_report(browser, path, script=""):
     page.add_init_script(script)
     left, errors = [], []
     page.on("request", lambda r: left.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_selector(".se-pane")

@@ -6,6 +6,7 @@ import pytest
 from seco_lab.downstream.metrics import (
     bootstrap_interval,
     correct,
+    macro_f1,
     paired_bootstrap,
     per_class_accuracy,
 )
@@ -52,3 +53,12 @@ def test_other_lengths_are_refused():
         paired_bootstrap([1, 0], [1])
     with pytest.raises(ValueError, match="as many answers"):
         correct([], [])
+
+
+def test_macro_f1_by_hand():
+    truth, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 3])
+    # Class 0: 2 of 3 found, 3 called; class 1: 1 of 2 found, 2 called; class 2: none; class 3 is not tested.
+    value, draws = macro_f1(predicted, truth, rounds=200)
+    assert value == pytest.approx((4 / 6 + 2 / 4 + 0) / 3)
+    assert draws.min() < value < draws.max()
+    assert macro_f1(truth, truth, rounds=20)[1].tolist() == [1.0] * 20

@@ -9,9 +9,10 @@ from labelled import CLASS_SPEC, class_cube, tiny_encoder
 
 from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
-from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat, random_weights
+from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat
 from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.splits import split_cubes
+from seco_lab.downstream.untrained import random_weights
 from seco_lab.store import save_cube
 
 

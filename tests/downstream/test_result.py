@@ -1,11 +1,14 @@
 """A result keeps what it says: files, tables, paired comparisons."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from seco_lab.downstream.result import Protocol, Result, Score, compare, join_results
+from seco_lab.downstream.comparing import compare
+from seco_lab.downstream.result import Protocol, Result, Score
+from seco_lab.downstream.tables import join_markdown, join_results
 
 
 def result(name="ours", share=0.8, test_hash="t", count=203):
@@ -58,11 +61,34 @@ def test_compare_needs_the_same_test_list():
         compare(bare, bare)
 
 
+def test_scores_that_are_no_mean_are_compared_by_their_resamples(tmp_path):
+    """Two encoders whose single intervals overlap, and whose difference is sure all the same."""
+    chance = np.random.default_rng(3)
+    shared = chance.normal(0, 0.05, 500)
+    one, other = (
+        replace(
+            result(name), scores={"f1": Score.drawn(value, value + shared + chance.normal(0, 0.005, 500))}
+        )
+        for name, value in (("one", 0.45), ("other", 0.40))
+    )
+    assert one.main.low < other.main.high
+    found = compare(one, other)
+    assert found.is_clear
+    assert found.difference == pytest.approx(0.05, abs=0.002)
+    assert 0.03 < found.low < found.high < 0.07
+    one.save(tmp_path / "one.json")
+    assert compare(Result.load(tmp_path / "one.json"), other).low == pytest.approx(found.low)
+    late = replace(other, protocol=replace(other.protocol, seed=1))
+    with pytest.raises(ValueError, match=r"seeds 0 and 1, 500 and 500 times"):
+        compare(one, late)
+
+
 def test_tables():
     table = join_results([result(), result("other")], [{"name": "paper", "linear": "93.1"}])
     assert table.index.tolist() == ["ours", "other", "paper"]
     assert table.loc["paper", "linear"] == "93.1"
     assert table.loc["paper", "knn"] == ""
+    assert "| paper |" in join_markdown([result()], [{"name": "paper", "linear": "93.1"}])
     assert result().to_frame().loc["floor", "baseline"]
     lines = result().to_markdown().splitlines()
     assert lines[0].startswith("| name | task | protocol | linear | knn | floor |")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from seco_lab.explore import UnitVectors, leading_change, season_spread
+from seco_lab.explore.seasons import season_distances
 
 
 def test_spread_of_still_and_moving_places():
@@ -46,3 +47,15 @@ def test_seasons_without_vector_are_left_out(swinging):
 def test_one_season_has_no_change():
     with pytest.raises(ValueError, match="two or more seasons, got 1"):
         leading_change(UnitVectors.of(np.ones((4, 1, 2))))
+
+
+def test_distances_of_seasons_and_of_places_agree_with_a_plain_loop():
+    rows = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    rows[4, 1] = np.nan  # left out: it lacks a season
+    unit = (rows / np.linalg.norm(rows, axis=2, keepdims=True))[:4].astype(np.float64)
+    seasons = [1 - unit[p, a] @ unit[p, b] for p in range(4) for a in range(3) for b in range(a)]
+    places = [1 - unit[a, t] @ unit[b, t] for t in range(3) for a in range(4) for b in range(a)]
+    found = season_distances(UnitVectors.of(rows))
+    np.testing.assert_allclose(found, [np.mean(seasons), np.mean(places)], rtol=1e-5)
+    assert season_distances(UnitVectors.of(rows[:, :1])) is None
+    assert season_distances(UnitVectors.of(rows[:1])) is None

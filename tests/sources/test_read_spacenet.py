@@ -1,21 +1,16 @@
 """The reader of SpaceNet: masks by hand at pixel centres, other projections, empty and broken chips."""
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyproj import Transformer
+from scene_files import METRES, picture, square, write_footprints, write_scene, write_spacenet
 
 from seco_lab.sources.rasters import describe_raster
 from seco_lab.sources.spacenet import find_spacenet, key_of, rasterised
-from tests.scene_files import METRES, picture, square, write_footprints, write_scene, write_spacenet
 
-REAL = (
-    Path(os.environ.get("SECO_LAB_REAL_DATA", Path(__file__).parents[2] / "../shared/data"))
-    / "spacenet_sample"
-)
 LEFT, TOP = 733_600.0, 3_725_140.0
 
 
@@ -135,9 +130,10 @@ def test_nothing_there(tmp_path):
 
 
 @pytest.mark.real_data
-def test_the_real_chip_of_atlanta(tmp_path):
-    shutil.copy(REAL / "atlanta_pan_900px.tif", tmp_path / "PAN_733601_3724689.tif")
-    shutil.copy(REAL / "atlanta_buildings.geojson", tmp_path / "buildings_733601_3724689.geojson")
+def test_the_real_chip_of_atlanta(real_data, tmp_path):
+    sample = real_data / "spacenet_sample"
+    shutil.copy(sample / "atlanta_pan_900px.tif", tmp_path / "PAN_733601_3724689.tif")
+    shutil.copy(sample / "atlanta_buildings.geojson", tmp_path / "buildings_733601_3724689.geojson")
     chip = find_spacenet(tmp_path, variant="pan")["733601_3724689"]
     mask, pixels = chip["mask"].values[0], chip["reflectance"].values[0, 0, 0].astype(float)
     assert mask.shape == pixels.shape == (900, 900)

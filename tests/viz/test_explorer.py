@@ -103,3 +103,173 @@ def test_broken_data_are_shown_as_far_as_possible():
     explorer.selected = 0
     assert explorer.detail["neighbours"] == []
     assert len(explorer.problems) == 3
+
+
+def two_spaces(places=30):
+    data = embeddings(places=places)
+    return data.assign(
+        seasonal=data["embedding"] + np.arange(3)[None, :, None] * 9, kind=("patch", ["a", "b"] * 15)
+    )
+
+
+def ask(explorer, **question):
+    """What the browser would hear as answer to a message."""
+    heard = []
+    explorer.send = lambda content, buffers=None: heard.append((content, buffers))
+    explorer._handle_custom_msg({"number": 7, **question}, [])
+    (content, buffers), *more = heard
+    assert content["answers"] == 7
+    assert not more
+    return content, buffers
+
+
+def test_the_selection_is_a_table_and_a_file(explorer, tmp_path):
+    explorer.choose([4, 2])
+    assert explorer.selection["patch"].tolist() == ["p2", "p4"]
+    path = explorer.save_selection(tmp_path / "few.geojson")
+    assert '"p4"' in path.read_text()
+    content, buffers = ask(explorer, ask="export", format="csv")
+    assert content["name"] == "selection.csv"
+    assert buffers[0].decode().splitlines()[1].startswith("p2,")
+    explorer.choose(np.zeros(30, bool))
+    with pytest.raises(ValueError, match="nothing is selected"):
+        explorer.save_selection(tmp_path / "none.csv")
+
+
+def test_filters_hide_and_an_empty_result_is_not_all():
+    explorer = EmbeddingExplorer(two_spaces())
+    explorer.filters = {"kind": {"names": ["b"]}}
+    assert explorer.shown == np.packbits(np.arange(30) % 2 == 1, bitorder="little").tobytes()
+    explorer.filters = {"kind": {"names": []}}
+    assert explorer.shown == bytes(4)
+    explorer.filters = {}
+    assert explorer.shown == b""
+    explorer.filters = {"depth": {"range": [0, 1]}}
+    assert "cannot filter by 'depth'" in explorer.problems[-1]
+
+
+def test_switching_the_space_moves_the_plane_and_says_how_seasons_differ():
+    explorer = EmbeddingExplorer(two_spaces())
+    explorer.pins = [3]
+    plane, note, trail = explorer.plane, explorer.space_note, explorer.trails
+    explorer.space = "seasonal"
+    assert explorer.plane != plane
+    assert explorer.trails != trail
+    assert "of it" in note
+    assert "times as much" in explorer.space_note
+
+
+def test_every_season_can_be_fetched_for_the_melt():
+    explorer = EmbeddingExplorer(two_spaces())
+    _, (first,) = ask(explorer, ask="frame", season=0, space="embedding")
+    _, (last,) = ask(explorer, ask="frame", season=2, space="embedding")
+    assert first == explorer.plane
+    explorer.season = 2
+    assert last == explorer.plane
+
+
+def test_two_spaces_answer_a_click_side_by_side():
+    explorer = EmbeddingExplorer(two_spaces())
+    explorer.selected = 5
+    assert "rivals" not in explorer.detail
+    explorer.compare = "seasonal"
+    assert len(explorer.rival_plane) == len(explorer.plane)
+    assert len(explorer.detail["rivals"]) == 6
+    explorer.colour_by = "disagreement with the other space"
+    assert "share" in explorer.legend["note"]
+    explorer.compare = ""
+    assert "Compare with" in explorer.legend["text"]
+    assert "disagreement with the other space" not in EmbeddingExplorer(embeddings()).colour_options
+
+
+def test_a_label_recolours_the_map_and_proposes_the_next(explorer, tmp_path):
+    explorer.label([3], "lake")
+    explorer.label([4, 5], "field")
+    assert explorer.colour_by == "labels, learned"
+    assert explorer.learned["next"] not in (-1, 3, 4, 5)
+    before = explorer.colours
+    explorer.label([6], "lake")
+    assert explorer.colours != before
+    path = explorer.save_labels(tmp_path / "labels.json")
+    again = EmbeddingExplorer(embeddings())
+    assert "4 labels of 2 classes loaded" in again.load_labels(path)
+    assert again.book.labels == {3: "lake", 4: "field", 5: "field", 6: "lake"}
+    assert again.selection.empty
+    content, buffers = ask(again, ask="save_labels")
+    assert buffers[0] == path.read_bytes()
+    content, buffers = ask(again, ask="load_labels", name="x.json", text="{}")
+    assert "is not a file of labels" in content["text"]
+    assert "is not a file of labels" in again.problems[-1]
+
+
+def test_one_example_shows_what_is_like_it(explorer):
+    explorer.liked = [4]
+    assert explorer.colour_by == "like the examples"
+    before = explorer.colours
+    explorer.disliked = [9]
+    assert explorer.colours != before
+
+
+def test_cities_and_coordinates_are_found(explorer):
+    content, _ = ask(explorer, ask="find", text="Berlin")
+    assert content["found"][0]["note"].startswith("Germany")
+    content, _ = ask(explorer, ask="find", text="Berlln")
+    assert content["found"] == []
+    assert "nearest names: Berlin" in content["text"]
+
+
+def test_a_failing_question_is_answered_too(explorer):
+    content, buffers = ask(explorer, ask="export", format="shp")
+    assert buffers == []
+    assert "csv, geojson, parquet" in content["text"]
+    assert "csv, geojson, parquet" in explorer.problems[-1]
+
+
+def test_work_survives_a_restart(tmp_path):
+    path = tmp_path / "work.json"
+    first = EmbeddingExplorer(embeddings(), state_file=path)
+    first.choose([1, 2])
+    first.label([3], "lake")
+    first.bookmarks = [{"name": "here"}]
+    first.colour_by = "clusters"
+    second = EmbeddingExplorer(embeddings(), state_file=path)
+    assert second.selection["patch"].tolist() == ["p1", "p2"]
+    assert second.book.labels == {3: "lake"}
+    assert second.bookmarks == [{"name": "here"}]
+    assert second.colour_by == "clusters"
+    other = EmbeddingExplorer(embeddings(places=12), state_file=path)
+    assert "made with other places" in other.problems[-1]
+    other.choose([0])
+    assert EmbeddingExplorer(embeddings(), state_file=path).bookmarks, (
+        "a state that does not fit is left alone"
+    )
+
+
+def test_the_picture_follows_colour_filter_and_selection():
+    explorer = EmbeddingExplorer(two_spaces())
+    pictures = [explorer.png()]
+    explorer.colour_by = "kind"
+    pictures.append(explorer.png())
+    explorer.filters = {"kind": {"names": ["b"]}}
+    pictures.append(explorer.png())
+    explorer.choose([1, 3])
+    pictures.append(explorer.png())
+    assert len(set(pictures)) == 4
+
+
+def test_what_the_browser_sends_is_checked(explorer):
+    with pytest.raises(traitlets.TraitError, match="4 bytes, one bit a place"):
+        explorer.chosen = b"\x00"
+    with pytest.raises(traitlets.TraitError, match="pins must lie between 0 and 29, got 30"):
+        explorer.pins = [30]
+    explorer.set_state({"chosen": memoryview(b"\x05\x00\x00\x00")})
+    assert explorer.selection["patch"].tolist() == ["p0", "p2"]
+
+
+def test_pictures_of_plants_where_the_cube_has_the_band():
+    data = embeddings()
+    explorer = EmbeddingExplorer(data, cube_of(data, bands=("B02", "B03", "B04", "B08")))
+    explorer.selected = 3
+    assert explorer.detail["false_strip"] != explorer.detail["strip"]
+    assert len(explorer.detail["ndvi"]) == 3
+    assert all(-1 <= value <= 1 for value in explorer.detail["ndvi"])

@@ -23,8 +23,8 @@ class RecordingBackend:
     def add_marks(self, lon, lat, texts, *, name):
         self.calls.append(("marks", name, list(texts)))
 
-    def add_outlines(self, frame, *, name):
-        self.calls.append(("outlines", name, len(frame)))
+    def add_outlines(self, frame, *, name, rgb=None, texts=()):
+        self.calls.append(("outlines", name, len(frame), rgb, list(texts)))
 
     def add_raster(self, picture, bounds, *, name, opacity=1.0):
         self.calls.append(("raster", name, picture.copy(), bounds, opacity))
@@ -151,5 +151,20 @@ def test_leafmap_shows_outlines_and_replaces_them():
         frame = geopandas.GeoDataFrame(geometry=[box(2, 41, east, 42)], crs=4326).to_crs(32631)
         backend.add_outlines(frame, name="footprints")
     assert len(backend.widget.layers) == count + 1
-    corners = np.array(backend.widget.layers[-1].data["features"][0]["geometry"]["coordinates"][0])
+    corners = np.array(backend.widget.layers[-1].layers[0].data["features"][0]["geometry"]["coordinates"][0])
     assert corners[:, 0].max() == pytest.approx(5.0, abs=1e-6)
+
+
+def test_leafmap_splits_two_pictures_in_panes_of_their_own():
+    ipyleaflet = pytest.importorskip("ipyleaflet")
+    backend = LeafmapBackend(height_px=300)
+    count = len(backend.widget.layers)
+    for shade in (0, 200):
+        picture = np.full((4, 4, 4), shade, np.uint8)
+        backend.add_split(picture, picture, (2.0, 41.0, 3.0, 42.0), names=("winter", "summer"))
+    controls = [c for c in backend.widget.controls if isinstance(c, ipyleaflet.SplitMapControl)]
+    assert len(controls) == 1, "a new split takes the place of the old"
+    assert (controls[0].left_layer.name, controls[0].right_layer.name) == ("winter", "summer")
+    assert {controls[0].left_layer.pane, controls[0].right_layer.pane} == {"split left", "split right"}
+    assert backend.widget.panes["split left"]["zIndex"] > 400
+    assert len(backend.widget.layers) == count + 2

@@ -1,5 +1,7 @@
 // Small helpers of every part of the explorer: elements, bytes, questions to whoever holds the data.
 
+export const DAY_MS = 86_400_000;
+
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -13,6 +15,13 @@ export function element(tag, attributes = {}, ...children) {
 
 export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, text);
+}
+
+// New content for a node; what had the keyboard's focus keeps it by its place among the buttons.
+export function refill(node, ...children) {
+  const buttons = () => [...node.querySelectorAll("button")], focused = buttons().indexOf(document.activeElement);
+  node.replaceChildren(...children);
+  if (focused >= 0) (buttons()[focused] ?? node.closest(".se-root")?.querySelector(".se-pane"))?.focus({ preventScroll: true });
 }
 
 // Bytes of a trait as a typed array of its own.

@@ -25,6 +25,7 @@ export class Explorer {
   constructor(model, root) {
     Object.assign(this, { model, root, hovered: -1, notes: new Set(), tool: "pan" });
     root.classList.add("se-root");
+    root.explorer = this; // for whoever scripts the page
     this.questions = new Questions(model);
     this.history = new History(model, () => this.refreshTools());
     this.build();
@@ -50,8 +51,11 @@ export class Explorer {
   // ---- parts
   build() {
     const on = (pane) => ({
-      hover: (i) => this.hover(i), click: (i, event) => this.click(i, event, pane), step: (by) => this.step(by), tool: (name) => this.useTool(name),
-      area: (polygon, way) => this.selectWithin(pane(), polygon, way), problem: (text) => { this.notes.add(text); this.showProblems(); },
+      hover: (i) => this.hover(i),
+      click: (i, event) => this.click(i, event, pane),
+      step: (by) => this.step(by),
+      area: (polygon, way) => this.selectWithin(pane(), polygon, way),
+      problem: (text) => { this.notes.add(text); this.showProblems(); },
     });
     this.map = new Pane({ label: "Map of the places", paper: mapPaper(this.model, () => this.map.redraw()), marks: (c, p) => this.drawMarks(c, p), on: on(() => this.map) });
     this.plane = new Pane({ label: "Embedding plane", paper: planePaper, marks: (c, p) => this.drawMarks(c, p), on: on(() => this.plane) });
@@ -65,7 +69,8 @@ export class Explorer {
     this.legend = element("div", { class: "se-legend" });
     this.problems = element("ul", { class: "se-problems", role: "status" });
     this.titles = { map: element("span", {}, "Where the places are"), plane: element("span"), rival: element("span") };
-    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, element("figcaption", {}, this.titles[name], this.toolsOf(pane)), pane.box);
+    const caption = (name, pane) => element("figcaption", {}, this.titles[name], name === "map" && this.header.search.root, this.toolsOf(pane));
+    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, caption(name, pane), pane.box);
     this.rivalFigure = figure("rival", this.rival);
     this.side = element("div", { class: "se-panes" }, figure("map", this.map), figure("plane", this.plane), this.rivalFigure);
     this.root.append(this.header.root, this.side, this.stage.root, this.legend, this.problems, this.tabs(), this.tip);
@@ -83,7 +88,7 @@ export class Explorer {
     this.tabButtons = Object.keys(this.panels).map((name) => button(name, () => this.openTab(name), { role: "tab", "data-tab": name }));
     this.undoButton = button("↶ Undo", () => this.history.undo(), { title: "Undo (Ctrl+Z)" });
     this.redoButton = button("↷", () => this.history.redo(), { class: "se-icon", title: "Redo (Ctrl+Shift+Z)", "aria-label": "Redo" });
-    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, element("span", { class: "se-fill" }), this.undoButton, this.redoButton);
+    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, element("span", { class: "se-fill" }), this.undoButton, this.redoButton, this.header.contrast);
     this.openTab("Place");
     return element("div", { class: "se-below" }, bar, Object.values(this.panels).map((panel) => panel.root));
   }
@@ -110,7 +115,7 @@ export class Explorer {
       mercator: () => this.refreshMap(), plane: () => this.plane.setPositions(numbers(this.get("plane"), Uint16Array)),
       rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: controls, colour_by: controls,
       space: () => { this.stage.frames.clear(); controls(); }, compare: controls, view: controls, clusters: controls, contrast: controls, space_note: controls,
-      melt: () => this.stage.show(), colour_options: () => this.header.fill("colour_by", this.get("colour_options")),
+      melt: () => this.stage.show(),
       legend: () => this.legend.replaceChildren(...legendContent(this.get("legend"))), problems: () => this.showProblems(),
       selected: place, detail: place, liked: place, disliked: place, pins: place, trails: () => this.drawAllMarks(),
       chosen: states, shown: states, filters: () => this.panels.Filter.refresh(), classes: labels, marks: labels, learned: labels,
@@ -160,7 +165,8 @@ export class Explorer {
     this.side.hidden = melted;
     this.rivalFigure.hidden = !compare;
     this.side.classList.toggle("se-three", Boolean(compare));
-    this.titles.plane.textContent = `Where the encoder puts them${this.get("spaces").length > 1 ? `: ${this.get("space")}` : ""}`;
+    const many = this.get("spaces").length > 1;
+    this.titles.plane.textContent = compare ? this.get("space") : `Where the encoder puts them${many ? `: ${this.get("space")}` : ""}`;
     this.titles.plane.title = this.get("space_note") ?? "";
     this.titles.rival.textContent = compare;
     this.stage.open(melted);
@@ -228,6 +234,7 @@ export class Explorer {
     if ((event.ctrlKey || event.metaKey) && key === "z") { if (event.shiftKey) this.history.redo(); else this.history.undo(); }
     else if (typing || event.ctrlKey || event.metaKey || event.altKey) { if (typing) event.stopPropagation(); return; }
     else if (key === "escape") this.choose(null);
+    else if (key === "b" || key === "l") this.useTool(this.tool === "pan" ? { b: "box", l: "lasso" }[key] : "pan");
     else if (key === "n" && this.can("label")) this.labels.goNext();
     else if (/^[1-9]$/.test(key) && this.can("label") && this.get("selected") >= 0) this.labels.label([this.get("selected")], Number(key) - 1);
     else return;

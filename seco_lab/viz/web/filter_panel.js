@@ -1,7 +1,9 @@
 // Hides what is not wanted: a range of a number, some of the classes of a column.
 
-import { button, element } from "./dom.js";
+import { DAY_MS, button, element } from "./dom.js";
 import { numberText } from "./legend.js";
+
+const REST_MS = 60; // a filter follows the hand once it rests so long
 
 export class FilterPanel {
   constructor(explorer) {
@@ -22,24 +24,25 @@ export class FilterPanel {
     if (wanted) filters[name] = wanted; else delete filters[name];
     this.explorer.change({ filters });
   }
-  range({ name, low, high, bars, texts }) {
+  range({ name, low, high, bars, dates }) {
     const peak = Math.max(...bars, 1), step = (high - low) / 200 || 1;
     const drawn = bars.map((count) => element("i", { style: `height:${Math.max(count ? 4 : 0, (100 * count) / peak)}%` }));
     const handles = [low, high].map((value, k) => element("input", { type: "range", min: low, max: high, step, value, "aria-label": `${name}, ${k ? "highest" : "lowest"} value`,
-      oninput: () => this.rangeMoved(name, handles, low, high, said, texts) }));
-    const said = element("small");
+      oninput: () => this.rangeMoved(name, handles, low, high) }));
+    const said = element("small"), told = (v) => (dates ? new Date(v * DAY_MS).toISOString().slice(0, 10) : numberText(v));
     const show = (wanted) => {
       const [a, b] = wanted?.range ?? [low, high];
       handles[0].value = a; handles[1].value = b;
       drawn.forEach((bar, k) => { const middle = low + ((k + 0.5) * (high - low)) / bars.length; bar.classList.toggle("se-out", middle < a || middle > b); });
-      said.textContent = wanted ? `${numberText(a)} to ${numberText(b)}` : "all";
+      said.textContent = wanted ? `${told(a)} to ${told(b)}` : "all";
     };
-    return { name, show, root: element("div", { class: "se-filter" }, element("h4", {}, name, " ", said), element("div", { class: "se-bars" }, drawn), element("div", { class: "se-handles" }, handles)) };
+    return { name, show, root: element("div", { class: "se-filter" }, element("h4", {}, name, " ", said),
+      element("div", { class: "se-bars" }, drawn), element("div", { class: "se-handles" }, handles)) };
   }
   rangeMoved(name, handles, low, high) {
     const [a, b] = handles.map((h) => Number(h.value)).sort((p, q) => p - q);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.set(name, a <= low && b >= high ? null : { range: [a, b] }), 60);
+    this.timer = setTimeout(() => this.set(name, a <= low && b >= high ? null : { range: [a, b] }), REST_MS);
   }
   classes({ name, names, counts }) {
     const boxes = names.map((text) => element("input", { type: "checkbox", checked: true, value: text, onchange: () => {

@@ -82,7 +82,6 @@ function pressed(pane, event) {
   else if (name === "0") pane.fit();
   else if (name === ",") pane.on.step(-1);
   else if (name === ".") pane.on.step(1);
-  else if (name === "b" || name === "l") pane.on.tool(pane.tool === "pan" ? { b: "box", l: "lasso" }[name] : "pan");
   else if (name === "Enter" || name === " ") { const i = pane.under(...middle, 1e4); if (i >= 0) pane.on.click(i, event); }
   else return false;
   return true;

@@ -15,13 +15,14 @@ export class Header {
     this.playButton = button("▶", () => this.toggle(), { class: "se-icon", "aria-label": "Play the seasons" });
     this.seasons = element("span", { class: "se-group", hidden: labels.length < 2 }, element("label", { class: "se-seasons" }, "Season ", this.slider, this.seasonText), this.playButton);
     this.boxes = {};
-    this.clusters = element("input", { type: "number", min: 2, max: 40, "aria-label": "Number of clusters", class: "se-number", onchange: (e) => explorer.set("clusters", Math.min(40, Math.max(2, Number(e.target.value) || 8))) });
+    const many = (text) => Math.min(40, Math.max(2, Number(text) || 8));
+    this.clusters = element("input", { type: "number", min: 2, max: 40, "aria-label": "Number of clusters", class: "se-number",
+      onchange: (e) => explorer.set("clusters", many(e.target.value)) });
     this.search = new SearchBox(explorer);
     this.contrast = button("◐", () => explorer.set("contrast", !get("contrast")), { class: "se-icon", title: "High contrast", "aria-label": "High contrast", "aria-pressed": "false" });
     this.root = element("div", { class: "se-bar" }, element("span", { class: "se-segments", role: "group", "aria-label": "View" }, this.views), this.seasons,
       this.pick("Colour", "colour_by", get("colour_options")), this.clusters, this.pick("Space", "space", get("spaces")),
-      get("spaces").length > 1 ? this.pick("Compare with", "compare", ["", ...get("spaces")]) : null,
-      element("span", { class: "se-fill" }), this.search.root, this.contrast);
+      get("spaces").length > 1 ? this.pick("Compare with", "compare", ["", ...get("spaces")]) : null);
   }
   get = (name) => this.explorer.get(name);
   pick(label, name, options) {

@@ -77,7 +77,7 @@ export function seasonPath(c, stops, now) {
 
 // The ways of many places as thin lines, each in the colour of its place: a glance tells how far seasons lie apart.
 export function threads(c, pane, rows, layers, tint) {
-  c.lineWidth = 1.1; c.lineJoin = "round"; c.globalAlpha = 0.75;
+  c.lineWidth = 1.2; c.lineJoin = "round";
   for (const i of rows) {
     if (!pane.usable(i)) continue;
     c.strokeStyle = tint ? `rgb(${tint[3 * i]},${tint[3 * i + 1]},${tint[3 * i + 2]})` : INK;
@@ -86,5 +86,4 @@ export function threads(c, pane, rows, layers, tint) {
       .forEach(([x, y], k) => (k ? c.lineTo(x, y) : c.moveTo(x, y)));
     c.stroke();
   }
-  c.globalAlpha = 1;
 }

@@ -8,7 +8,7 @@ import { between, boundsOf, layerOf, mixed } from "./layers.js";
 import { PointGrid } from "./point_grid.js";
 
 const MAX_ZOOM = 4_000_000; // pixels per unit: 10 m per pixel on the map
-const QUICK_FRAME_MS = 24; // what a frame may cost while the hand moves
+const QUICK_FRAME_MS = 16; // what the points of a frame may cost while the hand moves; paper and marks come on top
 const SETTLE_MS = 150; // rest after which everything is drawn again
 const GLIDE_MS = 450, GLIDE_LIMIT = 400_000; // points that still move smoothly from frame to frame
 const KEYS = "Arrow keys move, plus and minus zoom, Enter selects the place nearest to the middle, "
@@ -17,7 +17,7 @@ const KEYS = "Arrow keys move, plus and minus zoom, Enter selects the place near
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export class Pane {
-  // on: hover(i), click(i, event), step(by), area(polygon, way), problem(text), tool(name)
+  // on: hover(i), click(i, event), step(by), area(polygon, way), problem(text), resize(pane)
   constructor({ label, paper, marks, on }) {
     Object.assign(this, { paper, marks, on, centre: [0.5, 0.5], scale: 300, progress: 1, stagger: 0, budget: 50_000, tool: "pan" });
     this.box = document.createElement("div");
@@ -105,6 +105,7 @@ export class Pane {
   fit(bounds) {
     if (!this.after || !this.width) return;
     this.fitted = true;
+    this.home = !bounds;
     const { x0, y0, x1, y1 } = bounds ?? boundsOf(this.after);
     if (!(x1 >= x0)) { this.centre = [0.5, 0.5]; this.scale = Math.min(this.width, this.height); return; }
     this.centre = [(x0 + x1) / 2, (y0 + y1) / 2];
@@ -120,7 +121,7 @@ export class Pane {
   }
   view() { return { centre: [...this.centre], scale: this.scale / (this.width || 1) }; }
   setView(view) {
-    Object.assign(this, { centre: [...view.centre], scale: view.scale * (this.width || 1), fitted: true });
+    Object.assign(this, { centre: [...view.centre], scale: view.scale * (this.width || 1), fitted: true, home: false });
     this.redraw(true);
   }
   resize() {
@@ -130,7 +131,8 @@ export class Pane {
     Object.assign(this, { width: w, height: h, ratio });
     for (const canvas of [this.back, this.canvas, this.front]) { canvas.width = w * ratio; canvas.height = h * ratio; }
     this.on.resize?.(this);
-    if (this.fitted) this.redraw(); else this.fit();
+    // Nobody has moved it yet: all places stay in sight when the pane changes its shape.
+    if (this.fitted && !this.home) this.redraw(); else this.fit();
   }
   zoomAt(px, py, factor) {
     const at = this.toUnit(px, py);
@@ -142,7 +144,7 @@ export class Pane {
     this.centre = [this.centre[0] + dx / this.scale, this.centre[1] + dy / this.scale];
     this.moved();
   }
-  moved() { this.centre = this.centre.map((c) => Math.min(1.6, Math.max(-0.6, c))); this.redraw(true); }
+  moved() { this.home = false; this.centre = this.centre.map((c) => Math.min(1.6, Math.max(-0.6, c))); this.redraw(true); }
   goTo(i) {
     const pixel = this.pixelOf(i);
     if (!pixel || (pixel[0] > 20 && pixel[1] > 20 && pixel[0] < this.width - 20 && pixel[1] < this.height - 20)) return;

@@ -1,6 +1,6 @@
 // The chosen place through the year, what it is like, and the places that the encoder finds most alike.
 
-import { button, element } from "./dom.js";
+import { button, element, refill } from "./dom.js";
 import { kmText, whereText } from "./geo.js";
 
 const HINT = "Click a place, on the map or on the plane, to see it through the seasons beside the places that the encoder finds most alike.";
@@ -18,7 +18,7 @@ export class PlacePanel {
     const fresh = detail.index === selected;
     this.root.classList.toggle("se-stale", !fresh);
     if (!fresh) return;
-    this.root.replaceChildren(this.placeCard(detail), this.neighbourCards(detail));
+    refill(this.root, this.placeCard(detail), this.neighbourCards(detail));
     this.markSeason();
   }
   markSeason() {
@@ -28,7 +28,8 @@ export class PlacePanel {
   tile(place, season, size, look = "strip") {
     const many = place.dates.length, when = place.dates[season] || `season ${season + 1}`, strip = place[look];
     const picture = strip ? `;background:url(${strip}) -${season * size}px 0/${many * size}px ${size}px` : "";
-    return element("i", { class: strip ? "se-tile" : "se-tile se-blank", style: `width:${size}px;height:${size}px${picture}`, role: "img", "aria-label": `${place.name}, ${when}${strip ? "" : ", no picture"}` });
+    return element("i", { class: strip ? "se-tile" : "se-tile se-blank", style: `width:${size}px;height:${size}px${picture}`, role: "img",
+      "aria-label": `${place.name}, ${when}${strip ? "" : ", no picture"}` });
   }
   placeCard(detail) {
     const look = detail[this.look] ? this.look : "strip";
@@ -41,7 +42,8 @@ export class PlacePanel {
   actions(detail) {
     const { explorer } = this, i = detail.index, on = (name) => (this.get(name) ?? []).includes(i);
     const toggle = (text, name, title) => button(text, () => explorer.toggleRow(name, i), { "aria-pressed": String(on(name)), title });
-    const looks = detail.false_strip ? Object.entries(LOOKS).map(([name, text]) => button(text, () => { this.look = name; this.refresh(); }, { "aria-pressed": String(this.look === name) })) : [];
+    const look = ([name, text]) => button(text, () => { this.look = name; this.refresh(); }, { "aria-pressed": String(this.look === name) });
+    const looks = detail.false_strip ? Object.entries(LOOKS).map(look) : [];
     return element("div", { class: "se-actions" },
       explorer.can("examples") && toggle("+ More like this", "liked", "An example of what you look for"),
       explorer.can("examples") && toggle("− Less like this", "disliked", "An example of what you do not look for"),
@@ -64,7 +66,7 @@ export class PlacePanel {
       onfocus: () => this.explorer.hover(n.index), onblur: () => this.explorer.hover(-1) },
       element("span", { class: "se-row" }, n.dates.map((_, s) => this.tile(n, s, 44))),
       element("span", { class: "se-text" }, element("b", {}, `${rank + 1}`), ` ${n.name}`),
-      element("small", {}, [`cosine ${n.similarity.toFixed(3)}`, n.km === null ? null : `${kmText(n.km)} km`, n.dates[this.get("season")]].filter(Boolean).join(" · ")))));
+      element("small", {}, [`cos ${n.similarity.toFixed(3)}`, n.km === null ? null : `${kmText(n.km)} km`, n.dates[this.get("season")]].filter(Boolean).map((text) => element("span", {}, text))))));
     const body = cards.length ? element("ol", {}, cards) : element("p", { class: "se-hint" }, "No other place can be compared with this one.");
     return element("div", { class: "se-card se-neighbours" }, element("h3", {}, head, element("small", {}, note)), body);
   }

@@ -9,7 +9,7 @@ import { Pane, calm } from "./pane.js";
 
 const FLIGHT_STAGGER = 0.8, SEASON_STAGGER = 0.2;
 const FLIGHT_S = 3.2, SEASON_S = 1.6, REST_S = 0.9; // how long playing takes per stretch, and rests at its ends
-const THREADS = 240; // places whose way through the seasons is drawn as a thin line
+const THREADS = 150; // places whose way through the seasons is drawn as a thin line
 
 // The plane of every season of the current space, fetched when first looked at.
 class Frames {
@@ -45,9 +45,9 @@ export class Stage {
     this.slider = element("input", { type: "range", min: 0, max: this.seasons, step: 0.01, "aria-label": "From Earth to the embedding plane, then through the seasons",
       oninput: (e) => { this.pause(); this.move(Number(e.target.value)); } });
     this.playButton = button("▶ Play", () => (this.playing ? this.pause() : this.play()), { class: "se-play" });
-    const stops = ["Earth", ...this.model.get("season_labels")].map((text, k) => button(text, () => { this.pause(); this.glideTo(k); }, { class: "se-stop", style: `left:${(100 * k) / this.seasons}%` }));
-    this.stops = stops;
-    const track = element("div", { class: "se-track" }, this.slider, element("div", { class: "se-stops" }, ...stops));
+    const stop = (text, k) => button(text, () => { this.pause(); this.glideTo(k); }, { class: "se-stop", style: `left:${(100 * k) / this.seasons}%` });
+    this.stops = ["Earth", ...this.model.get("season_labels")].map(stop);
+    const track = element("div", { class: "se-track" }, this.slider, element("div", { class: "se-stops" }, this.stops));
     this.note = element("p", { class: "se-hint se-stage-note" });
     this.root = element("div", { class: "se-melt" }, this.pane.box, element("div", { class: "se-melt-bar" }, this.playButton, track), this.note);
   }
@@ -66,7 +66,7 @@ export class Stage {
     this.earthLayer = layerOf(this.earth, [scale, scale], shift);
     this.pane.centre = [0.5, 0.5];
     this.pane.scale = this.pane.height;
-    this.pane.fitted = true;
+    Object.assign(this.pane, { fitted: true, home: false });
     this.show();
   }
   show() {
@@ -89,12 +89,12 @@ export class Stage {
     this.stops.forEach((stop, k) => stop.classList.toggle("se-now", Math.abs(this.at - k) < 0.02));
     this.note.textContent = this.model.get("space_note") ?? "";
   }
+  // Drawn at once; told to Python with each new season and at the end, not sixty times a second.
   move(value) {
     this.model.set("melt", Math.min(this.seasons, Math.max(0, value)));
-    const season = Math.max(0, Math.round(this.at) - 1);
-    if (season !== this.model.get("season")) this.model.set("season", season);
-    this.model.save_changes();
-    this.show();
+    const season = Math.max(0, Math.round(this.at) - 1), fresh = season !== this.model.get("season");
+    if (fresh) this.model.set("season", season);
+    if (fresh || !this.playing) this.model.save_changes();
   }
   glideTo(goal) {
     if (calm()) { this.move(goal); return; }
@@ -127,6 +127,7 @@ export class Stage {
     requestAnimationFrame(frame);
   }
   pause() {
+    if (this.playing) this.model.save_changes();
     this.playing = 0;
     this.playButton.textContent = "▶ Play";
   }
@@ -134,6 +135,7 @@ export class Stage {
   // ---- drawing
   paper(c, pane) {
     planePaper(c, pane);
+    this.drawThreads(c, pane);
     const there = Math.min(1, this.at), alpha = 1 - there * there * (3 - 2 * there);
     if (alpha <= 0 || !this.earthLayer) return;
     c.globalAlpha = alpha;
@@ -143,13 +145,19 @@ export class Stage {
     this.land(c, pane.toPixel(...shift), scale[0] * pane.scale);
     c.globalAlpha = 1;
   }
+  planes() { return Array.from({ length: this.seasons }, (_, s) => this.frames.of(s)).filter(Boolean); }
+  // They appear with the first season, below the points.
+  drawThreads(c, pane) {
+    const planes = this.planes(), count = this.model.get("count"), shown = Math.min(1, (this.at - 0.8) * 4);
+    if (shown <= 0 || planes.length < this.seasons || this.seasons < 2) return;
+    const step = Math.max(1, Math.floor(count / THREADS));
+    c.globalAlpha = 0.5 * shown;
+    threads(c, pane, Array.from({ length: Math.min(count, THREADS) }, (_, k) => k * step), planes, pane.tint);
+    c.globalAlpha = 1;
+  }
   marks(c, pane) {
-    const { selected, hovered, pins, labelled, neighbours } = this.marked(), count = this.model.get("count");
-    const planes = Array.from({ length: this.seasons }, (_, s) => this.frames.held.get(`${this.model.get("space")}/${s}`)).filter(Boolean);
-    if (this.at >= 1 && planes.length === this.seasons && this.seasons > 1) {
-      const step = Math.max(1, Math.floor(count / THREADS));
-      threads(c, pane, Array.from({ length: Math.min(count, THREADS) }, (_, k) => k * step), planes, pane.tint);
-    }
+    const { selected, hovered, pins, labelled, neighbours } = this.marked();
+    const planes = this.planes();
     for (const i of pins) this.drawTrail(c, pane, i, planes);
     for (const { index, colour, name } of labelled) diamond(c, pane.pixelOf(index), colour, name);
     neighbours.forEach((i, rank) => ring(c, pane.pixelOf(i), 6, String(rank + 1)));

@@ -1,10 +1,11 @@
 // Stands in for the kernel where there is none: answers the explorer from the data that lie in the page.
 
 import { bitsOf, emptyBits, put, rowsOf } from "./bits.js";
+import { DAY_MS } from "./dom.js";
 import { kilometres } from "./geo.js";
 import { StaticSpace, paintScale, unpack } from "./static_space.js";
 
-const DAY_MS = 86_400_000, NO_DAY = -2147483648;
+const NO_DAY = -2147483648;
 const PLANE_OF = new Set(["season", "space"]), RIVAL_OF = new Set(["season", "compare"]);
 const COLOURED_BY = new Set(["colour_by", "selected", "liked", "disliked", "season", "space", "compare"]);
 const DETAILED_BY = new Set(["selected", "season", "space", "compare"]);

@@ -1,0 +1,224 @@
+"""Places on a map in a real JupyterLab: first picture, bytes to the browser, panning, click to neighbours.
+
+The explorer and our map on leafmap beside what else draws points in a notebook: leafmap's own markers,
+lonboard and jupyter-scatter, where they are installed (``pip install lonboard jupyter-scatter``). The browser
+has no graphics card and no network. ``first_picture_s`` runs from the start of the cell: for ours until the
+points are drawn, for the others until their canvas or markers stand in the page. ``pan_frames_per_s`` counts
+the page's animation frames while the mouse drags.
+
+Run ``python bench/explorer.py [--json FILE] [--counts 1000,10000] [--views EmbeddingExplorer]``; needs
+Chromium and the ``lab`` and ``dev`` extras.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+from lab import chromium, running_lab  # noqa: E402
+
+DATA = """import time, numpy as np, xarray as xr
+count = {count}
+rng = np.random.default_rng(0)
+kind = rng.integers(0, 12, count)
+vectors = rng.normal(size=(12, 64)).astype('f4')[kind] + rng.normal(size=(count, 64)).astype('f4') * 0.4
+lon, lat = rng.uniform(-170, 170, count), rng.uniform(-55, 70, count)
+embeddings = xr.Dataset({{'embedding': (('patch', 'season', 'dim'), vectors[:, None])}},
+    {{'lon': ('patch', lon), 'lat': ('patch', lat)}})
+from seco_lab.viz.explorer import EmbeddingExplorer
+from seco_lab.viz.embedding_map import embedding_map
+from seco_lab.viz.basemap import largest_cities, packed_land
+import leafmap, matplotlib
+packed_land(), largest_cities()
+{imports}
+print('READY')"""
+PATIENCE_MS = 90_000
+IMAGE = "document.querySelector('.leaflet-overlay-pane img, .leaflet-image-layer')"
+TEXTS = "() => [...document.querySelectorAll('.jp-OutputArea-output')].map(o => o.textContent).join('\\n')"
+FRAMES = """() => { window.frames_seen = 0; window.frames_on = true;
+  const next = () => { window.frames_seen++; if (window.frames_on) requestAnimationFrame(next); };
+  next(); }"""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to show places in a notebook.
+
+    Attributes:
+        name: For the table.
+        code: Lines that end in the widget to show.
+        drawn: JavaScript that is the time in ms once there is a picture, 0 or null before.
+        pane: Where the mouse drags.
+        most: Beyond so many places it is known to fail or to take minutes.
+        imports: Lines that run before the clock starts.
+        needs: Package that must be installed.
+    """
+
+    name: str
+    code: str
+    drawn: str
+    pane: str
+    most: int = 1_000_000
+    imports: str = ""
+    needs: str = "leafmap"
+
+
+def appears(selector: str) -> str:
+    return f"document.querySelector('{selector}') ? Date.now() : 0"
+
+
+OURS = View(
+    "EmbeddingExplorer",
+    "shown = EmbeddingExplorer(embeddings)\nshown",
+    "Math.max(0, ...[...document.querySelectorAll('.se-pane')].map(p => Number(p.dataset.painted ?? 0)))",
+    ".se-pane",
+)
+VIEWS = (
+    OURS,
+    View(
+        "embedding_map (leafmap)",
+        "shown = embedding_map(embeddings)\nshown",
+        f"{IMAGE} && {IMAGE}.complete && {IMAGE}.naturalWidth > 0 ? Date.now() : 0",
+        ".leaflet-container",
+    ),
+    View(
+        "leafmap.add_circle_markers_from_xy",
+        "import pandas as pd\nshown = leafmap.Map()\n"
+        "shown.add_circle_markers_from_xy(pd.DataFrame({'x': lon, 'y': lat}), x='x', y='y')\nshown",
+        appears(".leaflet-container path.leaflet-interactive, .leaflet-container canvas"),
+        ".leaflet-container",
+        most=1_000,
+    ),
+    View(
+        "lonboard.ScatterplotLayer",
+        "points = geopandas.points_from_xy(lon, lat)\n"
+        "table = geopandas.GeoDataFrame({'k': kind}, geometry=points, crs=4326)\n"
+        "shown = lonboard.Map(lonboard.ScatterplotLayer.from_geopandas(table))\nshown",
+        appears(".jp-OutputArea-output canvas.maplibregl-canvas, .jp-OutputArea-output #deckgl-overlay"),
+        ".jp-OutputArea-output canvas",
+        imports="import lonboard, geopandas",
+        needs="lonboard",
+    ),
+    View(
+        "jscatter.Scatter",
+        "shown = jscatter.Scatter(x=lon, y=lat, color_by=None)\nshown.show()",
+        appears(".jp-OutputArea-output canvas"),
+        ".jp-OutputArea-output canvas",
+        imports="import jscatter",
+        needs="jscatter",
+    ),
+)
+
+
+def measure(lab, browser, view: View, count: int) -> dict[str, float | str]:
+    """One row of the table."""
+    row: dict[str, float | str] = {"view": view.name, "places": count}
+    page, received = open_counted(lab, browser, count, view)
+    try:
+        lab.run_all(page)
+        moment = page.wait_for_function(f"() => {view.drawn}", polling=20, timeout=PATIENCE_MS).json_value()
+        row["first_picture_s"] = (moment - started(page)) / 1000
+        page.wait_for_timeout(1500)
+        row["to_browser_mb"] = received[0] / 1e6
+        row["pan_frames_per_s"] = pan_rate(page, view.pane)
+        if view is OURS:
+            row["click_ms"] = click_time(page)
+    except Exception as error:  # a view that fails is a result, too
+        row["note"] = f"no picture: {str(error).splitlines()[0][:60]}"
+    page.close()
+    return row
+
+
+def open_counted(lab, browser, count: int, view: View):
+    """A notebook page with an idle kernel, and a counter of bytes that come to it."""
+    received = [0]
+
+    def hear(socket) -> None:
+        socket.on("framereceived", lambda frame: received.__setitem__(0, received[0] + len(frame)))
+
+    name = f"bench{count}-{VIEWS.index(view)}.ipynb"
+    cells = [DATA.format(count=count, imports=view.imports), f"print('START', time.time())\n{view.code}"]
+    lab.write(name, cells)
+    page = browser.new_page(viewport={"width": 1500, "height": 1100})
+    page.on("websocket", hear)
+    page.goto(f"{lab.url}/lab/tree/{name}?reset")
+    page.wait_for_selector("#jp-main-statusbar >> text=Idle", timeout=PATIENCE_MS)
+    page.wait_for_timeout(1500)
+    return page, received
+
+
+def started(page) -> float:
+    """When the cell began, by the clock of this machine, in ms."""
+    return 1000 * float(page.evaluate(TEXTS).split("START ")[1].split()[0])
+
+
+def pan_rate(page, selector: str) -> float:
+    """Animation frames a second while the mouse drags, after one drag that lets a point budget settle."""
+    pane = page.locator(selector).first
+    pane.scroll_into_view_if_needed()
+    box = pane.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    rate = 0.0
+    for _ in range(2):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.evaluate(FRAMES)
+        start = time.perf_counter()
+        for k in range(60):
+            page.mouse.move(x + k, y + (k % 20))
+        seen = page.evaluate("() => { window.frames_on = false; return window.frames_seen; }")
+        rate = seen / (time.perf_counter() - start)
+        page.mouse.up()
+        page.wait_for_timeout(1200)
+    return rate
+
+
+def click_time(page) -> float:
+    """From the choice of a place to its neighbours in the page, in ms, median of five."""
+    data = "() => { const d = document.querySelector('.se-root').dataset;"
+    times = []
+    page.locator(".se-pane").first.focus()
+    for _ in range(5):
+        page.keyboard.press(".")
+        page.wait_for_function(f"{data} return Number(d.answered) >= Number(d.asked); }}", polling=20)
+        times.append(page.evaluate(f"{data} return d.answered - d.asked; }}"))
+    return sorted(times)[2]
+
+
+def main() -> None:
+    """Measure every view at every count and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--counts", default="1000,10000,100000,1000000")
+    parser.add_argument("--views", default=",".join(view.name for view in VIEWS))
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    views = [view for view in VIEWS if view.name in options.views.split(",") and find_spec(view.needs)]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, chromium() as browser:
+        for count in map(int, options.counts.split(",")):
+            rows += [measure(lab, browser, view, count) for view in views if count <= view.most]
+            show(rows[-len(views) :])
+    if options.json:
+        report = {"name": "explorer", "rows": rows, "ratio": None, "command": "python bench/explorer.py"}
+        options.json.write_text(json.dumps(report, indent=1))
+
+
+def show(rows: list[dict[str, float | str]]) -> None:
+    for row in rows:
+        told = (
+            f"{name} {value:.2f}" if isinstance(value, float) else str(value) for name, value in row.items()
+        )
+        print("  ".join(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

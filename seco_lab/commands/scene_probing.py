@@ -1,0 +1,85 @@
+"""``probe`` on scenes: objects of xView and buildings of SpaceNet."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from seco_lab.commands.probing import told
+from seco_lab.commands.say import say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seco_lab.downstream.detection import DetectionProtocol
+    from seco_lab.input_spec import InputSpec
+    from seco_lab.sources.scenes import Scenes
+
+
+def xview(args: argparse.Namespace) -> dict[str, Any]:
+    """Judge an encoder on xView."""
+    from seco_lab.downstream.xview import evaluate_xview, load_xview
+
+    protocol = _detection_protocol(args)
+    scenes = load_xview(args.data, labels=args.labels, limit=args.limit)
+    _say_notes(scenes)
+    encoder, spec = _encoder(args, scenes)
+    result = evaluate_xview(
+        encoder, spec, scenes, protocol=protocol, name=str(args.weights), seed=args.seed, device=args.device,
+        progress=True,
+    )  # fmt: skip
+    return told(result, args)
+
+
+def spacenet(args: argparse.Namespace) -> dict[str, Any]:
+    """Judge an encoder on SpaceNet."""
+    from seco_lab.downstream.segmentation import SegmentationProtocol
+    from seco_lab.downstream.spacenet import evaluate_spacenet, load_spacenet
+
+    protocol = SegmentationProtocol(**_schedule(args))
+    scenes = load_spacenet(args.data, variant=args.variant, limit=args.limit)
+    _say_notes(scenes)
+    encoder, spec = _encoder(args, scenes)
+    result = evaluate_spacenet(
+        encoder, spec, scenes, protocol=protocol, name=str(args.weights), seed=args.seed, device=args.device,
+        progress=True,
+    )  # fmt: skip
+    return told(result, args)
+
+
+def _detection_protocol(args: argparse.Namespace) -> DetectionProtocol:
+    from seco_lab.downstream.detection import DetectionProtocol
+
+    if args.protocol == "official":
+        return DetectionProtocol.official(epochs=args.epochs, seed=args.seed)
+    return DetectionProtocol(**_schedule(args))
+
+
+def _schedule(args: argparse.Namespace) -> dict[str, Any]:
+    # A quarter of a tile is enough for most objects to lie whole in one of two neighbours.
+    return {
+        "epochs": args.epochs,
+        "tiles_per_scene": args.tiles_per_scene,
+        "tile_px": args.tile_px,
+        "overlap_px": args.tile_px // 4,
+        "lr": args.lr,
+        "train_encoder": not args.frozen,
+        "seed": args.seed,
+    }
+
+
+def _encoder(args: argparse.Namespace, scenes: Scenes) -> tuple[nn.Module, InputSpec]:
+    from seco_lab.commands.weights import encoder_of
+    from seco_lab.downstream.scene_input import measured_on_scenes, random_weights_for
+
+    if args.weights == "random":
+        return random_weights_for(scenes, seed=args.seed)
+    encoder, spec = encoder_of(args)
+    if args.measure_input:
+        spec = measured_on_scenes(scenes, size_px=spec.size_px, seed=args.seed)
+    return encoder, spec
+
+
+def _say_notes(scenes: Scenes) -> None:
+    if scenes.notes:
+        say("left out: " + "; ".join(scenes.notes))

@@ -1,0 +1,63 @@
+"""NAIP land cover: one kind an aerial image, in red, green, blue and near infrared (arXiv:2011.09980)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+from torch import nn
+
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
+from seco_lab.downstream.gassl_protocol import gassl_protocol
+from seco_lab.downstream.labels import labels_of
+from seco_lab.downstream.result import Result
+from seco_lab.input_spec import InputSpec
+from seco_lab.sources import read_cube
+
+
+def load_naip(
+    root: str | Path,
+    *,
+    bands: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """NAIP land cover as a labelled cube of one season.
+
+    Args:
+        root: Folder of GeoTIFF tiles with ``labels.csv``, of numbered arrays with ``y.npy``, or a Zarr cube
+            made of one.
+        bands: "rgb", "all" or names; all if left out.
+        split: Only that split, such as "train".
+        limit: Only so many tiles, spread over the list.
+        progress: Show a bar where reading takes long.
+
+    Raises:
+        FileNotFoundError: Nothing is there, or no labels.
+        LookupError: No known layout or band.
+        ValueError: Nothing readable, or a cube without labels.
+    """
+    cube = read_cube(root, bands=bands, split=split, limit=limit, progress=progress)
+    labels_of(cube)
+    return cube
+
+
+def naip_task(train_cube: xr.Dataset, test_cube: xr.Dataset | None = None, *, seed: int = 0) -> ClassTask:
+    """NAIP land cover for ``evaluate_classes``; see ``ClassTask.of``."""
+    return ClassTask.of("naip", train_cube, test_cube, measures=("f1",), official=gassl_protocol, seed=seed)
+
+
+def evaluate_naip(
+    encoder: nn.Module,
+    spec: InputSpec,
+    train_cube: xr.Dataset,
+    test_cube: xr.Dataset | None = None,
+    settings: ProbeSettings | None = None,
+    *,
+    name: str = "encoder",
+) -> Result:
+    """Accuracy and mean F1 over the kinds of land cover; see ``evaluate_classes``."""
+    settings = settings or ProbeSettings()
+    task = naip_task(train_cube, test_cube, seed=settings.seed)
+    return evaluate_classes(task, encoder, spec, settings, name=name)
