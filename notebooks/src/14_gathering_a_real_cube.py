@@ -96,8 +96,8 @@ costs[["patch", "state", "requests", "bytes", "seconds"]].head()
 
 # %% [markdown]
 # An image of 264 px in three bands is 0.4 MB, yet from files with internal tiles of 512 px it takes about
-# 2 MB to read, as patches lie across up to four tiles. `find_scenes(..., snap="block")` shifts each patch into
-# one tile: 1 MB. For 20,000 places in five seasons that is 100 GB instead of 200.
+# 2 MB to read, as patches lie across up to four tiles. `find_scenes(..., snap="block")` shifts each patch
+# into one tile: 1 MB. For 20,000 places in five seasons that is 100 GB instead of 200.
 #
 # ## 4 Fetch
 #
@@ -136,8 +136,8 @@ source[["patch", "season", "item_id", "rank", "passed_over", "cloud_share", "off
 
 # %% [markdown]
 # **The jump of 2022.** Since processing baseline 04.00 (25 January 2022) every count is 1000 higher. A cube
-# that mixes both teaches a network to tell the year from the brightness. `fetch` takes the offset off where it
-# is in the counts; `offset_source` says who decided. Both groups must look alike:
+# that mixes both teaches a network to tell the year from the brightness. `fetch` takes the offset off where
+# it is in the counts; `offset_source` says who decided. Both groups must look alike:
 
 # %%
 found = verify(out)
