@@ -29,7 +29,7 @@ def header(pixel_m=10.0, left=300000.0, top=5700000.0, side_px=1000, epsg=32633)
 @pytest.mark.parametrize("pixel_m", [10, 20, 60])
 @pytest.mark.parametrize(("right", "down", "size_px"), [(60, 120, 48), (66, 6, 50), (7, 13, 64)])
 def test_a_coarse_pixel_lies_where_the_ground_is(pixel_m, right, down, size_px):
-    """Each pixel of the patch is that of the file whose square it lies in, off the lattice of the file too."""
+    """Each pixel is that of the file whose square it lies in, off the file's own lattice too."""
     factor = pixel_m // 10
     x0, y0 = 300000.0 + 10 * right, 5700000.0 - 10 * down
     window = window_on(header(float(pixel_m)), x0, y0, size_px)
