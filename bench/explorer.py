@@ -218,7 +218,10 @@ def main() -> None:
 
 def show(row: dict[str, float | str]) -> None:
     """A row as one line: a full run takes many minutes."""
-    told = (f"{name} {value:.2f}" if isinstance(value, float) else str(value) for name, value in row.items())
+    told = (
+        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in row.items()
+    )
     print("  ".join(told), flush=True)
 
 
