@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.explore.vectors import Directions
 
-LESS = 0.5  # how much a negative example counts beside a positive one
+LESS = 0.25  # how much a negative example counts beside a positive one
 
 
 def query_of(
@@ -18,8 +18,9 @@ def query_of(
     """The direction that lies near some places and away from others.
 
     Rocchio's formula on directions: mean of the positive examples minus ``against`` x mean of the negative
-    ones, at unit length. Means, so that ten examples of one field do not outvote one of another side; below
-    1, so that the query stays among the positives even where both sides are nearly alike.
+    ones, at unit length. Means, so that ten examples of one side do not outvote one of the other; little
+    weight for the negatives, because they are what lies near the positives: at a half they already push the
+    query out of the cloud of what is wanted (decision 0133).
 
     Args:
         places: Directions (P, D) of all places.

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.cube import Grid, footprints
+from seco_lab.cube import Grid, area_of_patch, footprints, grid_of
 from seco_lab.geoclusters import GeoClusters
 from seco_lab.places import Plan
 from seco_lab.viz.colours import class_colours, colours_of, rgb_of
@@ -105,13 +105,13 @@ def show_patches(
         raise ValueError(
             f"a map shows up to {MANY_PATCHES} pictures at once, got {len(rows)}; choose patches"
         )
-    named = [(row, _patch_grid(cube, row)) for row in rows]
     shown = []
-    for row, grid in named:
-        if grid is None:
+    for row in rows:
+        if cube["epsg"].values[row] <= 0:
             continue
-        rgb, known = patch_picture(cube, row, season)
-        overlay = Overlay.of(grid, *known.shape)
+        area = area_of_patch(cube, row)
+        rgb, known = true_colour(area, season)
+        overlay = Overlay.of(grid_of(area), *known.shape)
         shown.append(f"patch {cube['patch'].values[row]}")
         backend.add_raster(overlay.picture(rgb, known), overlay.bounds, name=shown[-1])
     return shown
@@ -133,12 +133,10 @@ def show_seasons(
         LookupError: The cube has no red, green and blue band.
         ValueError: The patch does not know where it lies, or a season is not there.
     """
-    grid = _patch_grid(cube, patch)
-    if grid is None:
-        raise ValueError(f"patch {cube['patch'].values[patch]} does not know where it lies (epsg 0)")
-    pictures = [patch_picture(cube, patch, season) for season in (left, right)]
-    overlay = Overlay.of(grid, *pictures[0][1].shape)
-    days = cube["time"].values[patch, [left, right]].astype("datetime64[D]")
+    area = area_of_patch(cube, patch)
+    pictures = [true_colour(area, season) for season in (left, right)]
+    overlay = Overlay.of(grid_of(area), *pictures[0][1].shape)
+    days = area["time"].values[[left, right]].astype("datetime64[D]")
     sides = [overlay.picture(rgb, known) for rgb, known in pictures]
     backend.add_split(*sides, overlay.bounds, names=(f"left: {days[0]}", f"right: {days[1]}"))
 
@@ -191,26 +189,18 @@ def show_change(
     backend.add_raster(overlay.picture(rgb, change != 0), overlay.bounds, name=name, opacity=opacity)
 
 
-def patch_picture(cube: xr.Dataset, patch: int, season: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A patch in true colour (H, W, 3), and where it has data (H, W).
+def true_colour(area: xr.Dataset, season: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """An area in true colour (H, W, 3), and where it has data (H, W).
 
     Raises:
-        LookupError: The cube has no red, green and blue band.
+        LookupError: There is no red, green and blue band.
         ValueError: No such season.
     """
-    seasons = cube.sizes["season"]
+    seasons = area.sizes["season"]
     if not -seasons <= season < seasons:
         raise ValueError(f"season must lie between 0 and {seasons - 1}, got {season}")
-    counts = cube["reflectance"].isel(patch=patch, season=season).sel(band=list(rgb_bands(cube)))
-    values = counts.transpose("band", "y", "x").to_numpy()
-    return to_picture(values, str(cube.attrs.get("unit", "dn"))), (values != 0).any(0)
-
-
-def _patch_grid(cube: xr.Dataset, patch: int) -> Grid | None:
-    """Grid of a patch, None where its place is unknown."""
-    code, x0, y0 = (cube[name].values[patch] for name in ("epsg", "x0", "y0"))
-    pixel = float(cube.attrs["pixel_size_m"])
-    return Grid.of(int(code), (pixel, 0, float(x0), 0, -pixel, float(y0))) if code > 0 else None
+    counts = area["reflectance"][season].sel(band=list(rgb_bands(area))).values
+    return to_picture(counts, str(area.attrs["unit"])), (counts != 0).any(0)
 
 
 def _lonlat(frame: gpd.GeoDataFrame) -> tuple[NDArray, NDArray]:

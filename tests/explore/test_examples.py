@@ -1,7 +1,10 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from seco_lab.explore import Directions, best_rows, more_like, query_of
+from seco_lab.explore import Directions, best_rows, examples, more_like, query_of
 
 PLACES = Directions.of(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 0], [1, 0, 1], [np.nan, 0, 0], [1, 0.1, 0.1]]))
 
@@ -9,7 +12,7 @@ PLACES = Directions.of(np.array([[2, 0, 0], [0, 3, 0], [1, 1, 0], [1, 0, 1], [np
 def test_query_by_hand():
     query = query_of(PLACES, [0, 1])
     np.testing.assert_allclose(query, [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-6)
-    by_hand = np.array([1, 0, 0]) - 0.5 * np.array([np.sqrt(0.5), 0, np.sqrt(0.5)])
+    by_hand = np.array([1, 0, 0]) - 0.25 * np.array([np.sqrt(0.5), 0, np.sqrt(0.5)])
     np.testing.assert_allclose(query_of(PLACES, [0], [3]), by_hand / np.linalg.norm(by_hand), atol=1e-6)
 
 
@@ -54,3 +57,8 @@ def test_best_rows_are_sorted_with_ties_by_row():
     assert best_rows(values, 2)[0].tolist() == [1, 3]
     assert best_rows(values, 9)[0].tolist() == [1, 3, 5, 4, 0]
     assert best_rows(np.full(3, np.nan), 2)[0].tolist() == []
+
+
+def test_the_page_without_python_weighs_negatives_alike():
+    page = (Path(examples.__file__).parents[1] / "viz" / "web" / "static_space.js").read_text()
+    assert float(re.search(r"const LESS = ([\d.]+);", page)[1]) == examples.LESS

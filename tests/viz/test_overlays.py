@@ -76,7 +76,7 @@ def test_two_seasons_go_to_two_sides(cube):
     assert (left[..., 0] > 150).any()
     assert not ((right[..., 0] > 150) & (right[..., 3] > 0)).any()
     assert bounds[0] < 2.81 < bounds[2]
-    with pytest.raises(ValueError, match="patch lost does not know"):
+    with pytest.raises(ValueError, match="wanted a patch with a place, got 'lost'"):
         overlays.show_seasons(backend, cube, 3)
 
 

@@ -1,6 +1,6 @@
 // One embedding space as it lies in a page: planes, colours and 8-bit vectors, and the cosines of these.
 
-const LESS = 0.5; // how much an example of what is not wanted counts; as in Python
+const LESS = 0.25; // how much an example of what is not wanted counts; as in Python
 
 export function unpack(text, Kind) {
   const raw = atob(text), bytes = new Uint8Array(raw.length);
