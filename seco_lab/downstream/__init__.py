@@ -6,6 +6,7 @@ from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
 from seco_lab.downstream.change_unet import UNetProtocol
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
 from seco_lab.downstream.comparing import compare
+from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection
 from seco_lab.downstream.features import extract
 from seco_lab.downstream.finetune import FinetuneConfig, finetune
 from seco_lab.downstream.floors import RandomConvolutions, colour_statistics, untrained_like
@@ -19,12 +20,15 @@ from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.pairs import cut_pairs
 from seco_lab.downstream.published import published_rows
 from seco_lab.downstream.result import Protocol, Result, Score
+from seco_lab.downstream.segmentation import SegmentationProtocol, evaluate_segmentation
 from seco_lab.downstream.subspaces import SubspaceMonitor
 from seco_lab.downstream.tables import join_markdown, join_results
+from seco_lab.downstream.tiles import scenes_of
 
 __all__ = [
     "ClassTask",
     "Comparison",
+    "DetectionProtocol",
     "FeatureDistance",
     "FinetuneConfig",
     "KnnMonitor",
@@ -33,6 +37,7 @@ __all__ = [
     "RandomConvolutions",
     "Result",
     "Score",
+    "SegmentationProtocol",
     "SpaceReading",
     "SubspaceMonitor",
     "SubspaceReport",
@@ -43,6 +48,8 @@ __all__ = [
     "compare",
     "cut_pairs",
     "evaluate_classes",
+    "evaluate_detection",
+    "evaluate_segmentation",
     "extract",
     "finetune",
     "join_markdown",
@@ -53,6 +60,7 @@ __all__ = [
     "official_probe",
     "paired_bootstrap",
     "published_rows",
+    "scenes_of",
     "spaces_of",
     "untrained_like",
 ]

@@ -18,7 +18,7 @@ from seco_lab.downstream.finetune import turned_boxes
 from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
-from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_as_input, train_on_tiles
+from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
 from seco_lab.downstream.tiles import (
     Corner,
     boxes_in_tile,
@@ -163,9 +163,7 @@ def found_in_tiles(
 ) -> list[Found]:
     """Objects of each tile, in pixels of the scene."""
     device, found = next(model.parameters()).device, []
-    for start in range(0, len(corners), protocol.batch_size):
-        some = corners[start : start + protocol.batch_size]
-        images = tiles_as_input({"": scene}, [("", corner) for corner in some], spec, protocol, device)
+    for some, images in tiles_of_scene(scene, corners, spec, protocol, device):
         found += [_moved(one, *pair, protocol) for one, *pair in zip(model.find(images), some, strict=True)]
     return found
 

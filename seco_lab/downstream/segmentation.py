@@ -18,12 +18,14 @@ from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
 from seco_lab.downstream.segmentation_scores import SceneCounts, iou_of, nothing_told, segmentation_scores
-from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_as_input, train_on_tiles
+from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
 from seco_lab.downstream.tiles import check_scenes, cores_of, mask_in_tile, size_of
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
 from seco_lab.nn.segmentation import PyramidSegmenter
 from seco_lab.sources.oscd import UNLABELLED
+
+_MEASURED = 256  # masks that class weights are measured on
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class SegmentationProtocol(TileProtocol):
     """How an encoder is asked for the class of each pixel; see ``TileProtocol``.
 
     Differs from GASSL's protocol: a pyramid decoder in place of PSANet
-    (docs/decisions/0151-pyramid-in-place-of-psanet.md).
+    (docs/decisions/0151-pyramid-in-place-of-psanet.md), and rare classes weigh more.
+
+    Attributes:
+        class_weights: Weight of each class in the loss; None measures the share of each class in the training
+            masks and takes the root of its inverse, which keeps a rare class from drowning.
     """
 
+    class_weights: tuple[float, ...] | None = None
     tiles_per_scene: int = 4
     tile_px: int = 256
     overlap_px: int = 64
@@ -71,26 +78,33 @@ def train_segmenter(
             f"the masks of all {len(scenes)} training scenes are empty, so there is nothing to learn; "
             "take scenes with labels"
         )
+    weights = torch.tensor(protocol.class_weights or measured_weights(scenes, classes), device=where)
+    if len(weights) != classes:
+        raise ValueError(f"wanted a weight for each of {classes} classes, got {len(weights)}")
     model = PyramidSegmenter(encoder, classes, seed=protocol.seed).to(where)
 
     def loss_of(batch: TileBatch) -> Tensor:
-        masks = np.stack([seen_mask(scenes[name], corner, protocol.tile_px) for name, corner in batch.places])
-        wanted = turned(torch.as_tensor(masks)[:, None], batch.turns)[:, 0].to(where)
+        masks = [mask_in_tile(scenes[name], corner, protocol.tile_px) for name, corner in batch.places]
+        wanted = torch.where(batch.seen, torch.as_tensor(np.stack(masks)), UNLABELLED)
+        wanted = turned(wanted[:, None], batch.turns)[:, 0].to(where)
         logits = F.interpolate(model(batch.images), protocol.tile_px, mode="bilinear", align_corners=False)
-        losses = F.cross_entropy(logits, wanted.long(), ignore_index=UNLABELLED, reduction="sum")
+        losses = F.cross_entropy(logits, wanted.long(), weights, ignore_index=UNLABELLED, reduction="sum")
         return losses / (wanted != UNLABELLED).sum().clamp(min=1)
 
     train_on_tiles(model, scenes, spec, protocol, loss_of, device=where, progress=progress)
     return model
 
 
-def seen_mask(scene: xr.Dataset, corner: tuple[int, int], size_px: int) -> NDArray[np.uint8]:
-    """Classes of a tile (S, S); 255 beyond the scene and where a pixel holds no data."""
-    row, column = corner
-    part = scene["reflectance"][0, 0, :, row : row + size_px, column : column + size_px].values
-    seen = np.zeros((size_px, size_px), bool)
-    seen[: part.shape[1], : part.shape[2]] = (part != 0).any(0)
-    return np.where(seen, mask_in_tile(scene, corner, size_px), UNLABELLED)
+def measured_weights(scenes: Mapping[str, xr.Dataset], classes: int) -> tuple[float, ...]:
+    """A weight for each class: the root of the inverse of its share in at most 256 masks; their mean is 1."""
+    names = list(scenes)
+    chosen = names[:: max(1, len(names) // _MEASURED)]
+    counts = sum(
+        np.bincount(mask[mask < classes], minlength=classes)
+        for mask in (scenes[name]["mask"].values.ravel() for name in chosen)
+    )
+    weights = np.sqrt(counts.sum() / np.maximum(counts, 1)) * (counts > 0)
+    return tuple((weights / weights[counts > 0].mean()).tolist())
 
 
 @torch.inference_mode()
@@ -111,16 +125,15 @@ def class_chances(
         ValueError: NaN in the answers: broken weights.
     """
     shape, device, found = size_of(scene), next(model.parameters()).device, None
-    cores = list(cores_of(shape, protocol.tile_px, protocol.overlap_px).items())
-    for start in range(0, len(cores), protocol.batch_size):
-        some = cores[start : start + protocol.batch_size]
-        images = tiles_as_input({"": scene}, [("", corner) for corner, _ in some], spec, protocol, device)
+    cores = cores_of(shape, protocol.tile_px, protocol.overlap_px)
+    for some, images in tiles_of_scene(scene, list(cores), spec, protocol, device):
         logits = F.interpolate(model(images), protocol.tile_px, mode="bilinear", align_corners=False)
         chances = logits.softmax(1).cpu().numpy()
         if not np.isfinite(chances).all():
             raise ValueError("the decoder answers NaN: the encoder's weights are broken; look into their run")
         found = np.zeros((chances.shape[1], *shape), np.float32) if found is None else found
-        for tile, ((row, column), (top, left, bottom, right)) in zip(chances, some, strict=True):
+        for tile, (row, column) in zip(chances, some, strict=True):
+            top, left, bottom, right = cores[row, column]
             inside = tile[:, top - row : bottom - row, left - column : right - column]
             found[:, top:bottom, left:right] = inside
     return found

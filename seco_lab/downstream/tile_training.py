@@ -90,11 +90,13 @@ class TileBatch:
 
     Attributes:
         images: Shape (B, C, S, S), network input, turned and enlarged.
+        seen: Shape (B, tile_px, tile_px), which pixels hold data; not turned.
         places: Scene and corner of each.
         turns: Shape (3, B), as ``draw_turns`` drew them.
     """
 
     images: Tensor
+    seen: Tensor
     places: tuple[tuple[str, Corner], ...]
     turns: Tensor
 
@@ -183,23 +185,41 @@ def tile_batches(
             ]
             places = list(zip(chosen, corners, strict=True))
             turns = draw_turns(len(places), chance)
-            images = tiles_as_input(scenes, places, spec, protocol, device)
-            yield TileBatch(turned(images, turns), tuple(places), turns)
+            counts = read_tiles(scenes, places, spec, protocol)
+            images = as_input(counts, str(scenes[chosen[0]].attrs["unit"]), spec, protocol, device)
+            yield TileBatch(turned(images, turns), (counts != 0).any(1), tuple(places), turns)
             step += 1
 
 
-def tiles_as_input(
+def read_tiles(
     scenes: Mapping[str, xr.Dataset],
     places: Sequence[tuple[str, Corner]],
     spec: InputSpec,
     protocol: TileProtocol,
-    device: torch.device,
 ) -> Tensor:
-    """Network input (B, C, S, S) of some tiles, enlarged."""
-    counts = [read_tile(scenes[name], corner, protocol.tile_px, spec) for name, corner in places]
-    units = [str(scenes[name].attrs["unit"]) for name, _ in places]
-    assert len(set(units)) == 1, units
-    pixels = network_input(torch.stack(counts).to(device), spec, units[0])
+    """Counts (B, C, tile_px, tile_px) of some tiles."""
+    return torch.stack([read_tile(scenes[name], corner, protocol.tile_px, spec) for name, corner in places])
+
+
+def as_input(
+    counts: Tensor, unit: str, spec: InputSpec, protocol: TileProtocol, device: torch.device
+) -> Tensor:
+    """Network input (B, C, S, S) of counts, enlarged."""
+    pixels = network_input(counts.to(device), spec, unit)
     if protocol.enlarge == 1:
         return pixels
     return F.interpolate(pixels, scale_factor=protocol.enlarge, mode="bilinear", align_corners=False)
+
+
+def tiles_of_scene(
+    scene: xr.Dataset,
+    corners: Sequence[Corner],
+    spec: InputSpec,
+    protocol: TileProtocol,
+    device: torch.device,
+) -> Iterator[tuple[Sequence[Corner], Tensor]]:
+    """Corners and network input of the tiles of a scene, batch by batch."""
+    for start in range(0, len(corners), protocol.batch_size):
+        some = corners[start : start + protocol.batch_size]
+        counts = read_tiles({"": scene}, [("", corner) for corner in some], spec, protocol)
+        yield some, as_input(counts, str(scene.attrs["unit"]), spec, protocol, device)

@@ -99,19 +99,22 @@ def read_tile(scene: xr.Dataset, corner: Corner, size_px: int, spec: InputSpec) 
         ValueError: The file cannot be read.
     """
     order = list(spec.check_bands([str(name) for name in scene["band"].values]))
-    part = scene["reflectance"][0, 0, order][
-        :, corner[0] : corner[0] + size_px, corner[1] : corner[1] + size_px
-    ]
-    return torch.as_tensor(_filled(part.values, size_px, 0).astype(np.float32))
+    return torch.as_tensor(_window(scene, "reflectance", corner, size_px)[0][order].astype(np.float32))
 
 
 def mask_in_tile(scene: xr.Dataset, corner: Corner, size_px: int) -> NDArray[np.uint8]:
     """Classes (size_px, size_px); 255 beyond the scene."""
-    part = scene["mask"][0, corner[0] : corner[0] + size_px, corner[1] : corner[1] + size_px]
-    return _filled(part.values.astype(np.uint8), size_px, UNLABELLED)
+    return _window(scene, "mask", corner, size_px, filling=UNLABELLED).astype(np.uint8)
 
 
-def _filled(part: NDArray, size_px: int, filling: int) -> NDArray:
+def _window(scene: xr.Dataset, name: str, corner: Corner, size_px: int, *, filling: int = 0) -> NDArray:
+    """A square of a variable (..., size_px, size_px) of the only patch, filled beyond the scene.
+
+    The square is cut out first and of the bare variable: anything else has dask and xarray look at the whole
+    scene for each tile, which took twenty times as long as reading.
+    """
+    rows, columns = (slice(first, first + size_px) for first in corner)
+    part = np.asarray(scene.variables[name][0, ..., rows, columns].values)
     height, width = part.shape[-2:]
     wider = [(0, 0)] * (part.ndim - 2) + [(0, size_px - height), (0, size_px - width)]
     return np.pad(part, wider, constant_values=filling)

@@ -10,7 +10,7 @@ from seco_lab.downstream.segmentation import (
     SegmentationProtocol,
     class_chances,
     evaluate_segmentation,
-    seen_mask,
+    measured_weights,
     train_segmenter,
 )
 from seco_lab.downstream.spacenet import evaluate_spacenet, load_spacenet
@@ -65,14 +65,34 @@ def test_every_pixel_of_a_scene_has_the_answer_for_its_own_place():
     assert (larger == scenes["s0"]["mask"].values[0]).mean() > 0.97
 
 
-def test_pixels_without_data_and_beyond_the_scene_do_not_count():
-    scene = mask_scenes(1, side_px=40)["s0"]
-    scene = scene.copy(deep=True)
-    scene["reflectance"].values[..., :10] = 0
-    mask = seen_mask(scene, (0, 0), 64)
-    assert (mask[:, :10] == 255).all()
-    assert (mask[40:] == 255).all()
-    np.testing.assert_array_equal(mask[:40, 10:40], scene["mask"].values[0][:, 10:])
+def test_pixels_without_data_and_beyond_the_scene_teach_nothing():
+    """Wrong labels there change no weight."""
+    states = []
+    for wrong in (False, True):
+        scene = mask_scenes(1, side_px=40)["s0"].copy(deep=True)
+        scene["reflectance"].values[..., :10] = 0
+        if wrong:
+            scene["mask"].values[..., :10] = 1
+        odd = SegmentationProtocol(
+            epochs=1, tiles_per_scene=1, batch_size=1, tile_px=64, overlap_px=0, class_weights=(1.0, 1.0)
+        )
+        given = {"s0": scene}
+        states.append(train_segmenter(encoder(), spec_of(given), given, odd, device="cpu").state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_rare_classes_weigh_more():
+    mask = np.zeros((1, 10, 10), np.uint8)
+    mask[0, 0, :10] = 1
+    mask[0, 1] = 255
+    scene = mask_scenes(1, side_px=40)["s0"].isel(y=slice(0, 10), x=slice(0, 10)).drop_vars("mask")
+    background, building, absent = measured_weights({"s": scene.assign(mask=(("patch", "y", "x"), mask))}, 3)
+    assert building / background == pytest.approx((80 / 10) ** 0.5)
+    assert background + building == pytest.approx(2)
+    assert absent == 0
+    scenes, odd = mask_scenes(1), SegmentationProtocol(class_weights=(1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="a weight for each of 2 classes, got 3"):
+        train_segmenter(encoder(), spec_of(scenes), scenes, odd, device="cpu")
 
 
 def test_same_seed_same_segmenter_whatever_the_global_generators_do():

@@ -41,9 +41,16 @@ def test_boxes_and_pixels_of_a_scene(tmp_path):
 
 def test_pixels_stay_on_disk_until_they_are_wanted(tmp_path):
     scene = find_xview(write_xview(tmp_path, {"5.tif": [(CAR, (1, 1, 9, 9))]}))["5"]
-    assert hasattr(scene["reflectance"].data, "dask")
-    part = scene["reflectance"][0, 0, 0, 10:12, 20:25]
-    assert part.values.shape == (2, 5)
+    pixels = picture(120, 150, seed=9)
+    write_scene(tmp_path / "train_images" / "5.tif", pixels)  # only what is read from now on can know it
+    lazy = scene["reflectance"]
+    np.testing.assert_array_equal(lazy[0, 0, 0, 10:12, 20:25].values, pixels[0, 10:12, 20:25])
+    np.testing.assert_array_equal(lazy[0, 0, [2, 0], 5, 100:40:-7].values, pixels[[2, 0], 5, 100:40:-7])
+    np.testing.assert_array_equal(
+        lazy.isel(y=slice(3, 50, 4), x=[7, 3, 3]).values[0, 0], pixels[:, 3:50:4, [7, 3, 3]]
+    )
+    assert lazy[0, 0, :, 5:5].shape == lazy[0, 0, :, 5:5].values.shape == (3, 0, 150)
+    np.testing.assert_array_equal(lazy.values[0, 0], pixels)
 
 
 def test_boxes_at_and_beyond_the_edge(tmp_path):
