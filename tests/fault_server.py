@@ -9,7 +9,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -145,21 +144,31 @@ class _Handler(BaseHTTPRequestHandler):
         file = server.root / unquote(parts.path).lstrip("/")
         if not file.is_file():
             return self._plain(404)
-        content = file.read_bytes()
+        size, about = file.stat().st_size, self._about(file)
         asked = _RANGE.fullmatch(self.headers.get("Range", ""))
         if fault == "whole" or not asked:
-            return self._send(200, content, self._about(file, content))
-        first, last = int(asked[1]), min(int(asked[2]), len(content) - 1)
-        if first >= len(content):
+            return self._send(200, file.read_bytes(), about)
+        first, last = int(asked[1]), min(int(asked[2]), size - 1)
+        if first >= size:
             return self._plain(416)
-        about = self._about(file, content)
         if fault != "norange":
-            about["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-        return self._part(content[first : last + 1], about, fault)
+            about["Content-Range"] = f"bytes {first}-{last}/{size}"
+        with file.open("rb") as content:
+            content.seek(first)
+            return self._part(content.read(last + 1 - first), about, fault)
 
-    def _about(self, file, content):
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        return {"ETag": f'"{sha256(content).hexdigest()[:16]}"', "Content-Type": kind}
+    def do_HEAD(self):
+        file = self.server_of.root / unquote(urlsplit(self.path).path).lstrip("/")
+        time.sleep(self.server_of.latency_s)
+        self.server_of.log.append((self.path, "", 0))
+        if file.is_file():
+            self._headers(200, file.stat().st_size, self._about(file) | {"Accept-Ranges": "bytes"})
+        else:
+            self._headers(404, 0, {})
+
+    def _about(self, file):
+        kind, state = mimetypes.guess_type(file.name)[0] or "application/octet-stream", file.stat()
+        return {"ETag": f'"{state.st_size}-{state.st_mtime_ns}"', "Content-Type": kind}
 
     def _part(self, body, about, fault):
         if fault == "flip":

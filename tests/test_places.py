@@ -8,6 +8,7 @@ from seco_lab.places import (
     climate_of,
     countries_of,
     country_polygons,
+    crowded_share,
     distance_km,
     is_land,
     land_polygons,
@@ -200,3 +201,13 @@ def test_spacing_of_nothing_and_of_nonsense():
     assert Spacing(0).accept(np.zeros(3), np.zeros(3)).all()
     with pytest.raises(ValueError, match="min_distance_km"):
         Spacing(-1)
+
+
+def test_crowded_share_against_a_plain_loop():
+    rng = np.random.default_rng(0)
+    lon, lat = rng.uniform(179.9, 180.1, 200), rng.uniform(60, 60.2, 200)
+    lon = np.where(lon > 180, lon - 360, lon)  # across the antimeridian
+    far = np.array([distance_km(lon[i], lat[i], lon, lat) for i in range(200)]) + 1e9 * np.eye(200)
+    for km in (0.2, 1.0, 2.64):
+        assert crowded_share(lon, lat, distance_km=km) == np.mean(far.min(axis=1) < km)
+    assert crowded_share(lon[:1], lat[:1]) == 0

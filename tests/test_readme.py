@@ -24,7 +24,9 @@ def test_tables_are_fresh():
     assert tool().filled(README) == README, "run python tools/readme.py"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/real_data.md", "data/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/real_data.md", "docs/downstream.md", "data/README.md"]
+)
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text()
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
@@ -32,7 +34,7 @@ def test_links_lead_somewhere(page):
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/real_data.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/real_data.md", "docs/downstream.md"])
 def test_commands_parse(page):
     lines = re.findall(r"^(?:\.venv/bin/)?seco-lab (.+)$", (ROOT / page).read_text(), re.MULTILINE)
     assert lines

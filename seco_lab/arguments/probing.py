@@ -67,6 +67,9 @@ def add_class_options(parser: Parser) -> None:
         "--curve", action="store_true", help="also with 1, 5, 10 and 50 %% of the labels, and for every k"
     )
     parser.add_argument(
+        "--curve-seeds", type=int, default=3, metavar="N", help="draw each share of the labels N times (3)"
+    )
+    parser.add_argument(
         "--spatial-km",
         type=float,
         metavar="KM",
@@ -116,6 +119,10 @@ def _add_bigearthnet(tasks: Any) -> None:
     parser = task(tasks, "bigearthnet", "probing:bigearthnet", summary, "BigEarthNet-v1.0", "--share 0.1")
     add_test_and_size(parser)
     parser.add_argument("--share", type=float, default=1.0, help="part of the labels to use, such as 0.1 (1)")
+    parser.add_argument(
+        "--mlp-epochs", type=int, default=0, metavar="N", help="a hidden layer as well, at most N epochs"
+    )
+    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
 
 
 def _add_oscd(tasks: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from seco_lab.catalogs.base import Scene
+from seco_lab.catalogs.base import Asset, Scene
 from seco_lab.catalogs.items import BANDS, OFFSET_APPLIED, item_of
 from seco_lab.places.files import read_geoparquet
 from seco_lab.whole import whole_file
@@ -89,6 +91,62 @@ def join_scenes(files: Iterable[Path], path: str | Path) -> int:
             fresh = [name not in seen and not seen.add(name) for name in names]
             writer.write_table(table.filter(pa.array(fresh, pa.bool_())))
     return len(seen)
+
+
+def read_scenes(path: str | Path) -> list[Scene]:
+    """The scenes of a table that ``save_scenes`` or ``join_scenes`` wrote, ten times faster than its items.
+
+    Raises:
+        ValueError: The table is another one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is no table of scenes: {error}") from error
+    if table.schema != _schema():
+        raise ValueError(f"{path} is no table of scenes that this toolkit wrote")
+    outlines = shapely.from_wkb(table["geometry"].to_numpy())
+    rows = table.drop_columns(["type", "stac_version", "bbox", "geometry"]).to_pylist()
+    return [_scene(row, outline) for row, outline in zip(rows, outlines, strict=True)]
+
+
+def _scene(row: Mapping[str, Any], outline: shapely.Geometry) -> Scene:
+    return Scene(
+        item_id=row["id"],
+        collection=row["collection"],
+        self_href=row["links"][0]["href"] if row["links"] else "",
+        time=_time(row["datetime"]),
+        created=_time(row["created"]),
+        platform=row["platform"],
+        tile=row["grid:code"].removeprefix("MGRS-"),
+        scene_cloud_cover=_number(row["eo:cloud_cover"]),
+        scene_nodata=_number(row["s2:nodata_pixel_percentage"]),
+        baseline=row["s2:processing_baseline"],
+        offset_applied=row[OFFSET_APPLIED],
+        footprint=outline,
+        assets={band: _asset(entry) for band, entry in row["assets"].items() if entry is not None},
+    )
+
+
+def _asset(entry: Mapping[str, Any]) -> Asset:
+    code, transform, rows = entry["proj:code"], entry["proj:transform"], entry["proj:shape"]
+    return Asset(
+        entry["href"],
+        None if code is None else int(code.removeprefix("EPSG:")),
+        None if transform is None else tuple(transform),
+        None if rows is None else tuple(rows),
+    )
+
+
+def _time(value: datetime | None) -> np.datetime64:
+    return np.datetime64("NaT") if value is None else np.datetime64(value.replace(tzinfo=None), "ms")
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def items_in_parquet(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:

@@ -99,6 +99,8 @@ def item_of(scene: Scene) -> dict[str, Any]:
 
 def unsigned(href: str) -> str:
     """The address without an access token, which would be stale tomorrow and does not belong into a file."""
+    if "sig=" not in href:
+        return href
     parts = urlsplit(href)
     return parts._replace(query="").geturl() if "sig" in parse_qs(parts.query) else href
 
@@ -144,7 +146,7 @@ def _assets(item: Mapping[str, Any], about: Mapping[str, Any], base: str) -> dic
 
 def _asset(asset: Mapping[str, Any], about: Mapping[str, Any], base: str) -> Asset:
     href = unsigned(str(asset["href"]))
-    if not urlsplit(href).scheme and base:
+    if "://" not in href and base:
         href = urljoin(base, href)
     transform, rows = asset.get("proj:transform"), asset.get("proj:shape")
     return Asset(

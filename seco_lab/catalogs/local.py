@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from seco_lab.catalogs.base import BBox, Scene
-from seco_lab.catalogs.geoparquet import items_in_parquet
+from seco_lab.catalogs.geoparquet import items_in_parquet, read_scenes
 from seco_lab.catalogs.items import NotASceneError, scene_of
 
 
@@ -67,8 +67,17 @@ def open_catalog(path: str | Path) -> LocalCatalog:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no catalogue at {path}: give a folder of STAC items or a .parquet file")
-    items = items_in_parquet(path) if path.suffix == ".parquet" else _items_below(path)
-    return LocalCatalog(str(path), scenes_of(items, str(path)))
+    if path.suffix == ".parquet":
+        return LocalCatalog(str(path), _scenes_in(path))
+    return LocalCatalog(str(path), scenes_of(_items_below(path), str(path)))
+
+
+def _scenes_in(path: Path) -> list[Scene]:
+    """Of a table of this toolkit's own, or of any other with STAC items."""
+    try:
+        return read_scenes(path)
+    except ValueError:
+        return scenes_of(items_in_parquet(path), str(path))
 
 
 def scenes_of(items: Iterable[tuple[Mapping[str, Any], str]], where: str) -> list[Scene]:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seco_lab.catalogs.base import BBox, Catalog, Scene
-from seco_lab.catalogs.geoparquet import items_in_parquet, join_scenes, save_scenes
-from seco_lab.catalogs.local import scenes_of
+from seco_lab.catalogs.geoparquet import join_scenes, read_scenes, save_scenes
 
 _FORM = 1  # of the files; a change makes earlier searches void
 
@@ -53,8 +52,7 @@ class CachedSearch:
         self._files[file] = None
         if file.exists():
             self.remembered += 1
-            items = list(items_in_parquet(file))
-            return scenes_of(items, str(file)) if items else []
+            return read_scenes(file)
         self.asked += 1
         scenes = self.catalog.search(bbox, start, end)
         save_scenes(scenes, file)

@@ -132,7 +132,8 @@ def _tables(
     tables = {}
     if args.curve:
         features = features_to_compare(task, encoder, spec, settings)
-        tables["curve"] = label_curve(features, task.labels, task.truth, device=args.device)
+        seeds = range(args.curve_seeds)
+        tables["curve"] = label_curve(features, task.labels, task.truth, seeds=seeds, device=args.device)
         tables["by_k"] = k_curve(features, task.labels, task.truth)
     if args.spatial_km is not None:
         tables["splits"] = split_gap(encoder, spec, task.joined(), settings, block_km=args.spatial_km)

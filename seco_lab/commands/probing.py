@@ -37,13 +37,11 @@ def oscd(args: argparse.Namespace) -> dict[str, Any]:
 def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on BigEarthNet."""
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.bigearthnet import (
-        PROBE_PX,
-        evaluate_bigearthnet,
-        load_bigearthnet,
-        random_weights,
-    )
+    from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
+    from seco_lab.downstream.bigearthnet_input import PROBE_PX, random_weights
+    from seco_lab.downstream.finetune import FinetuneConfig
 
+    epochs = args.finetune_epochs
     encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
     bands = ",".join(spec.bands)
     result = evaluate_bigearthnet(
@@ -52,6 +50,8 @@ def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
         load_bigearthnet(args.data, bands=bands),
         None if args.test is None else load_bigearthnet(args.test, bands=bands),
         share=args.share,
+        mlp_epochs=args.mlp_epochs,
+        finetune_config=None if epochs is None else FinetuneConfig(epochs, seed=args.seed),
         name=str(args.weights),
         size_px=args.size_px or max(spec.size_px, PROBE_PX),
         device=args.device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab.downstream.change_maps import FeatureDistance, change_vectors
 from seco_lab.downstream.change_unet import UNetProtocol
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
 from seco_lab.downstream.comparing import compare
 from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection
 from seco_lab.downstream.features import extract
@@ -17,6 +18,7 @@ from seco_lab.downstream.monitor import KnnMonitor
 from seco_lab.downstream.multilabel import multilabel_probe
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.pairs import cut_pairs
+from seco_lab.downstream.published import published_rows
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.segmentation import SegmentationProtocol, evaluate_segmentation
 from seco_lab.downstream.subspaces import SubspaceMonitor
@@ -24,11 +26,13 @@ from seco_lab.downstream.tables import join_markdown, join_results
 from seco_lab.downstream.tiles import scenes_of
 
 __all__ = [
+    "ClassTask",
     "Comparison",
     "DetectionProtocol",
     "FeatureDistance",
     "FinetuneConfig",
     "KnnMonitor",
+    "ProbeSettings",
     "Protocol",
     "RandomConvolutions",
     "Result",
@@ -43,6 +47,7 @@ __all__ = [
     "colour_statistics",
     "compare",
     "cut_pairs",
+    "evaluate_classes",
     "evaluate_detection",
     "evaluate_segmentation",
     "extract",
@@ -54,6 +59,7 @@ __all__ = [
     "multilabel_probe",
     "official_probe",
     "paired_bootstrap",
+    "published_rows",
     "scenes_of",
     "spaces_of",
     "untrained_like",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.downstream.features import FeatureOptions, encoder_entry, extract_both
+from seco_lab.downstream.finetune import FinetuneConfig, Supervision, finetuned_scores
 from seco_lab.downstream.floors import unlearnt_features
 from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.mlp import mlp_probe
 from seco_lab.downstream.multilabel import (
     OFFICIAL_BATCH,
     MultilabelOutcome,
@@ -30,40 +33,7 @@ from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
 from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
-from seco_lab.nn.encoders import encoder_named
-from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.sources import read_cube
-
-PROBE_PX = 128
-# Mean and standard deviation of each band's counts, as the authors of BigEarthNet give them.
-BAND_STATISTICS = {
-    "B01": (340.76769064, 554.81258967),
-    "B02": (429.9430203, 572.41639287),
-    "B03": (614.21682446, 582.87945694),
-    "B04": (590.23569706, 675.88746967),
-    "B05": (950.68368468, 729.89827633),
-    "B06": (1792.46290469, 1096.01480586),
-    "B07": (2075.46795189, 1273.45393088),
-    "B08": (2218.94553375, 1365.45589904),
-    "B8A": (2266.46036911, 1356.13789355),
-    "B09": (2246.0605464, 1302.3292881),
-    "B11": (1594.42694882, 1079.19066363),
-    "B12": (1009.32729131, 818.86747235),
-}
-
-
-def official_spec(bands: str | Sequence[str] = "rgb") -> InputSpec:
-    """The input of the official SeCo protocol: mean - 2 std becomes 0, mean + 2 std becomes 1, 128 px.
-
-    Differs from it: no rounding to 8 bits, and patches of 120 px are enlarged bilinear, not bicubic.
-
-    Raises:
-        LookupError: A band that Sentinel-2 L2A does not have.
-    """
-    names = SENTINEL2_L2A.subset(bands)
-    low, high = (tuple(BAND_STATISTICS[n][0] + s * BAND_STATISTICS[n][1] for n in names) for s in (-2, 2))
-    plain = (0.0,) * len(names), (1.0,) * len(names)
-    return InputSpec(SENTINEL2_L2A.name, names, "dn", low, high, *plain, 10.0, PROBE_PX)
 
 
 def load_bigearthnet(
@@ -92,14 +62,6 @@ def load_bigearthnet(
     return cube
 
 
-def random_weights(
-    encoder: str = "resnet18", *, bands: str | Sequence[str] = "rgb", seed: int = 0
-) -> tuple[nn.Module, InputSpec]:
-    """An untrained encoder with the official input contract, for ``--weights random``."""
-    spec = official_spec(bands)
-    return encoder_named(encoder, len(spec.bands), seed=seed).eval(), spec
-
-
 def evaluate_bigearthnet(
     encoder: nn.Module,
     spec: InputSpec,
@@ -110,6 +72,8 @@ def evaluate_bigearthnet(
     name: str = "encoder",
     size_px: int | None = None,
     baselines: bool = True,
+    mlp_epochs: int = 0,
+    finetune_config: FinetuneConfig | None = None,
     strengths: tuple[float, ...] = STRENGTHS,
     seed: int = 0,
     device: str = "auto",
@@ -132,6 +96,8 @@ def evaluate_bigearthnet(
         name: Whose result it is.
         size_px: Resize patches to this side; by default the contract's own.
         baselines: Whether to compute what the score must be held against.
+        mlp_epochs: Train a layer of 1024 hidden units on the features as well, for at most so many epochs.
+        finetune_config: Fine-tune as well, on this schedule.
         strengths: Penalties of the logistic regression to choose from.
         seed: Seed of all draws.
         device: "auto", "cpu", "cuda" or "mps".
@@ -141,7 +107,8 @@ def evaluate_bigearthnet(
         progress: Whether to show bars.
 
     Returns:
-        Scores "micro_ap" (the main one), "macro_ap" and "batch_ap", see ``multilabel_scores``. Baselines, by
+        Scores "micro_ap" (the main one), "macro_ap" and "batch_ap", see ``multilabel_scores``; as asked the
+        same three of the other heads, "mlp_micro_ap", ..., "finetune_micro_ap", ... Baselines, by
         micro average precision: "floor" (colour statistics), "untrained" (same architecture and contract),
         "random_features", "prior" (how common each class is, for every patch alike); their macro values stand
         in ``protocol.settings``. Per class: average precision.
@@ -157,14 +124,16 @@ def evaluate_bigearthnet(
     task = _Task(SplitCubes(train, cubes.test, cubes.how), names, strengths, seed, device)
     check_multilabel(task.labels, task.truth, names)
     options = FeatureOptions(batch_size, device, precision, cache, progress)
-    found = task.probe(*extract_both(encoder, task.cubes, spec, options))
+    features = extract_both(encoder, task.cubes, spec, options)
+    found = task.probe(*features)
+    scores, told = task.other_heads(encoder, spec, features, mlp_epochs, finetune_config, progress)
     others = task.baselines(encoder, spec, options) if baselines else {}
     macro = {who: both["macro_ap"].value for who, both in others.items()}
-    settings = _settings(found, share, precision, spec) | {"baseline_macro_ap": macro}
+    settings = _settings(found, share, precision, spec) | {"baseline_macro_ap": macro} | told
     return Result(
         name,
         "micro average precision",
-        multilabel_scores(found.scores, task.truth, seed=seed),
+        multilabel_scores(found.scores, task.truth, seed=seed) | scores,
         {who: both["micro_ap"] for who, both in others.items()},
         per_class_precision(found.scores, task.truth, names),
         task.protocol(encoder, spec, settings),
@@ -224,6 +193,37 @@ class _Task:
     def probe(self, train: NDArray, test: NDArray) -> MultilabelOutcome:
         options = {"strengths": self.strengths, "seed": self.seed, "device": self.device}
         return multilabel_probe(train, self.labels, test, **options)
+
+    def other_heads(
+        self,
+        encoder: nn.Module,
+        spec: InputSpec,
+        features: tuple[NDArray, NDArray],
+        mlp_epochs: int,
+        config: FinetuneConfig | None,
+        progress: bool,
+    ) -> tuple[dict[str, Score], dict[str, Any]]:
+        """Scores of a hidden layer on the features and of fine-tuning, where asked for, and how they came."""
+        answers, told = {}, {}
+        if mlp_epochs:
+            mlp = mlp_probe(
+                features[0], self.labels, features[1], epochs=mlp_epochs, seed=self.seed, device=self.device
+            )
+            answers["mlp"], told["mlp"] = mlp.scores, {"hidden": mlp.hidden, "epochs": mlp.epochs}
+        if config is not None:
+            wanted = torch.as_tensor(self.labels, dtype=torch.float32)
+            task = Supervision(wanted, len(self.names), F.binary_cross_entropy_with_logits)
+            answers["finetune"] = finetuned_scores(
+                encoder, spec, self.cubes.train, self.cubes.test, task, config,
+                device=self.device, progress=progress,
+            )  # fmt: skip
+            told["finetune"] = vars(config)
+        scores = {
+            f"{how}_{name}": score
+            for how, found in answers.items()
+            for name, score in multilabel_scores(found, self.truth, seed=self.seed).items()
+        }
+        return scores, told
 
     def baselines(
         self, encoder: nn.Module, spec: InputSpec, options: FeatureOptions

@@ -52,10 +52,12 @@ def label_curve(
         One row a score: features, probe ("linear", "knn"), share, images, seed, value, low, high.
 
     Raises:
-        ValueError: NaN in the features, or a share that is not in (0, 1].
+        ValueError: NaN in the features, a share that is not in (0, 1], or no seed.
     """
     import pandas as pd
 
+    if not len(seeds):
+        raise ValueError("a curve over labels needs one seed or more to draw subsets with, got none")
     rows = []
     for who, (train, test) in features.items():
         for share in shares:

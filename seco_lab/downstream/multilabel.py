@@ -161,15 +161,21 @@ def multilabel_probe(
     return MultilabelOutcome(scores, strength, validation, converged)
 
 
-def _strength(
-    features: NDArray, labels: NDArray, strengths: Sequence[float], seed: int, device: torch.device
-) -> tuple[float, dict[float, float]]:
-    """The strength of the best micro average precision on held-out rows; of equals the strongest."""
+def held_rows(labels: NDArray, *, seed: int = 0) -> NDArray[np.bool_]:
+    """A fifth of the rows (N, C) to choose on, as a mask (N,); none where they are few or show nothing."""
     held = np.zeros(len(labels), bool)
     if len(labels) >= _FEWEST:
         rows = np.random.default_rng(seed).permutation(len(labels))
         held[rows[: round(VALIDATION_SHARE * len(labels))]] = True
-    if not labels[held].any():
+    return held if labels[held].any() else np.zeros(len(labels), bool)
+
+
+def _strength(
+    features: NDArray, labels: NDArray, strengths: Sequence[float], seed: int, device: torch.device
+) -> tuple[float, dict[float, float]]:
+    """The strength of the best micro average precision on held-out rows; of equals the strongest."""
+    held = held_rows(labels, seed=seed)
+    if not held.any():
         return sorted(strengths)[len(strengths) // 2], {}
     x, val = (part.to(device) for part in standardised(features[~held], features[held]))
     y, found, weights = torch.as_tensor(labels[~held]).to(device), {}, None
@@ -206,12 +212,13 @@ def multilabel_scores(scores: NDArray, truth: NDArray, *, seed: int = 0) -> dict
     names = [str(number) for number in range(truth.shape[1])]
     per_class = [v for v in per_class_precision(scores, truth, names).values() if v is not None]
     micro, macro = resampled_average_precision(scores, truth, seed=seed)
+    micro_ap = Score.drawn(float(average_precision(scores, truth)), micro)
+    macro_ap = Score.drawn(float(np.mean(per_class)), macro)
     batches = batch_precisions(scores, truth)
-    return {
-        "micro_ap": Score.drawn(float(average_precision(scores, truth)), micro),
-        "macro_ap": Score.drawn(float(np.mean(per_class)), macro),
-        "batch_ap": Score.drawn(float(np.mean(batches)), bootstrap_means(batches, seed=seed)),
-    }
+    # A single batch is no sample of batches: its interval would have no width. It is all items, or most.
+    drawn = bootstrap_means(batches, seed=seed) if len(batches) > 1 else micro
+    batch_ap = Score.drawn(float(np.mean(batches)), drawn)
+    return {"micro_ap": micro_ap, "macro_ap": macro_ap, "batch_ap": batch_ap}
 
 
 def batch_precisions(scores: NDArray, truth: NDArray, batch_size: int = OFFICIAL_BATCH) -> list[float]:

@@ -71,6 +71,22 @@ PUBLISHED = (
     *_rows("fmow-temporal", GASSL, ("mean_features_f1", "mean_features"), """
         MoCo-v2+Geo+TP, r50: 69.56 72.76
     """),
+    *_rows("xview", GASSL, ("ap50",), """
+        random, r50: 10.75
+        supervised, ImageNet start, r50: 14.44
+        supervised, r50: 14.42
+        MoCo-v2, r50: 15.45
+        MoCo-v2+Geo, r50: 15.63
+        MoCo-v2+TP, r50: 17.65
+        MoCo-v2+Geo+TP, r50: 17.74
+    """),
+    *_rows("spacenet", GASSL, ("miou",), """
+        random, r50: 74.93
+        ImageNet, r50: 75.23
+        fMoW supervised, r50: 75.57
+        MoCo-v2, r50: 78.05
+        MoCo-v2+TP, r50: 78.48
+    """),
     *_rows("geoimagenet", GASSL, ("linear", "linear_top5"), """
         supervised, r50: 35.04 54.11
         geo-location only, r50: 22.26 39.33

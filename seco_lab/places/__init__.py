@@ -15,7 +15,7 @@ from seco_lab.places.files import open_plan, rejected_path, save_plan
 from seco_lab.places.find import City, find_places, nearest_names
 from seco_lab.places.grid import Grid, grid_for, sampler_named
 from seco_lab.places.land import climate_of, is_land
-from seco_lab.places.overlap import MIN_DISTANCE_KM, PATCH_KM, Spacing
+from seco_lab.places.overlap import MIN_DISTANCE_KM, PATCH_KM, Spacing, crowded_share
 from seco_lab.places.plan import LAT_RANGE, Plan, plan_hash, plan_of, plan_places
 from seco_lab.places.point import EARTH_RADIUS_KM, Place, distance_km, offset, unit_vectors, wrap_lon
 from seco_lab.places.regions import countries_of, nearest_city
@@ -61,6 +61,7 @@ __all__ = [
     "sampler_from_file",
     "sampler_named",
     "Spacing",
+    "crowded_share",
     "MIN_DISTANCE_KM",
     "PATCH_KM",
     "LAT_RANGE",

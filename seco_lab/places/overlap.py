@@ -82,6 +82,26 @@ class Spacing:
         return np.concatenate([first, second])
 
 
+def crowded_share(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], *, distance_km: float = PATCH_KM
+) -> float:
+    """Share of places that have another one nearer than a distance, 0 to 1.
+
+    Args:
+        lon: Degrees east, shape (N,).
+        lat: Degrees north, shape (N,).
+        distance_km: The width of a patch by default: nearer centres share pixels.
+    """
+    from scipy.spatial import cKDTree
+
+    points = unit_vectors(lon, lat)
+    if len(points) < 2:
+        return 0.0
+    chord = 2 * math.sin(distance_km / EARTH_RADIUS_KM / 2)
+    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
+    return float(np.mean(nearest < chord))
+
+
 def _together(points: NDArray[np.float64]) -> NDArray[np.int64]:
     """An order in which points that follow each other lie near each other: a tree then answers from cache."""
     return np.lexsort(np.floor(points * 200).astype(np.int16).T)

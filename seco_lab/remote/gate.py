@@ -12,9 +12,10 @@ START_REQUESTS = 8.0
 class Gate:
     """Lets a changing number of requests through to one host.
 
-    Additive increase, multiplicative decrease, as TCP has it (Chiu and Jain 1989): each success adds 1/n, so
-    about one more request after each round of n; a 429 or 503 halves n, once for all requests that were under
-    way together. A time before which the host wants no request holds for all of them.
+    As TCP does it (Jacobson 1988): until the host complains for the first time each success adds one request,
+    so that their number n doubles with each round; from then on each success adds 1/n, about one request a
+    round. A 429 or 503 halves n, once for all requests that were under way together. A time before which the
+    host wants no request holds for all of them.
 
     Args:
         most: Requests at a time that are never exceeded.
@@ -50,7 +51,7 @@ class Gate:
 
     def succeeded(self) -> None:
         """One request was answered."""
-        self.limit = min(self.most, self.limit + 1 / self.limit)
+        self.limit = min(self.most, self.limit + (1 / self.limit if self.throttled else 1))
 
     def refused(self, began: float, wait_s: float) -> None:
         """The host asked for fewer requests.

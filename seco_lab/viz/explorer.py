@@ -97,7 +97,7 @@ class EmbeddingExplorer(ExplorerAnswers):
             tiles=tiles,
             tiles_credit=tiles_credit,
             season_labels=table.season_labels(),
-            colour_options=self.painter.options(comparing=False),
+            colour_options=self.painter.options,
             column_info=column_info(table.columns),
             spaces=list(table.spaces),
             space=first,
@@ -174,8 +174,9 @@ class EmbeddingExplorer(ExplorerAnswers):
             FileNotFoundError: No such file.
             ValueError: Not such a file, or made with other places.
         """
-        state = read_state(path, self.scene.table.patch_hash())
-        for name in KEPT:
+        state = read_state(path, self.scene.table.patch_hash)
+        # The first label and the first example choose a colour; the one that was kept comes last.
+        for name in (*KEPT, "colour_by"):
             if name in state:
                 setattr(self, name, state[name])
 
@@ -188,11 +189,11 @@ class EmbeddingExplorer(ExplorerAnswers):
             self.load_state(path)
             self._state_file = path
         except (ValueError, traitlets.TraitError) as error:
-            self.complain(f"{error}; the file is left as it is, and nothing is saved to it")
+            self.complain("state", f"{error}; the file is left as it is, and nothing is saved to it")
 
     def png(self) -> bytes:
         """The map and the plane as they stand, as a PNG picture."""
-        rgb, _ = self.painter.paint(self._look())
+        rgb = np.frombuffer(self.colours, np.uint8).reshape(-1, 3)  # as the browser has them
         plane = self.scene.plane(self.space)[:, self.season]
         hidden = np.zeros(self.count, bool)
         if self.shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from seco_lab.viz.explorer_state import write_state
 from seco_lab.viz.explorer_traits import KEPT, ExplorerTraits
 from seco_lab.viz.learning import LabelBook
 from seco_lab.viz.packing import pack_plane
-from seco_lab.viz.painting import DISAGREEMENT, LEARNED, LIKE, PCA, SIMILARITY, UNCERTAINTY, Look, Painter
+from seco_lab.viz.painting import LEARNED, LIKE, SIMILARITY, UNCERTAINTY, Look, Painter
 from seco_lab.viz.scene import Scene
 from seco_lab.viz.selecting import shown_by
 
@@ -33,15 +34,14 @@ class ExplorerAnswers(ExplorerTraits):
     _neighbours: int
     _state_file: Path | None
     _ready = False
+    _complaints: Mapping[str, str] = MappingProxyType({})
 
     def save_state(self, path: str | Path) -> Path:
         """Write what was done here (selection, labels, bookmarks, view) as JSON."""
-        return write_state(path, {name: getattr(self, name) for name in KEPT}, self.scene.table.patch_hash())
+        return write_state(path, {name: getattr(self, name) for name in KEPT}, self.scene.table.patch_hash)
 
     @traitlets.observe("season", "space", "compare")
     def _on_frame(self, change: Mapping[str, Any]) -> None:
-        if change["name"] == "compare":
-            self._guarded(self._show_rival)
         if change["name"] == "space":
             self._guarded(self._show_note)
         self._guarded(self._learn)
@@ -81,7 +81,10 @@ class ExplorerAnswers(ExplorerTraits):
     def _on_anything(self, _change: Mapping[str, Any]) -> None:
         # The melt alone is not worth a file sixty times a second; it is kept with the next change.
         if self._state_file is not None:
-            self._guarded(lambda: self.save_state(self._state_file))
+            self._guarded(self._keep_state)
+
+    def _keep_state(self) -> None:
+        self.save_state(self._state_file)
 
     def _guarded(self, action: Callable[[], Any]) -> None:
         """Run an answer to the browser; a failure becomes a sentence under the widget instead of vanishing.
@@ -93,13 +96,21 @@ class ExplorerAnswers(ExplorerTraits):
         try:
             action()
         except Exception as error:
-            self.complain(f"{type(error).__name__}: {error}")
+            self.complain(action.__name__, sentence_of(error))
+        else:
+            self.complain(action.__name__, "")
 
-    def complain(self, text: str) -> None:
-        """Show a sentence under the widget, below what is wrong with the data."""
-        self.problems = [*self.scene.problems, text]
+    def complain(self, subject: str, text: str) -> None:
+        """Show a sentence under the widget, below what is wrong with the data.
 
-    # ---- what the browser gets
+        Args:
+            subject: What it is about; a later sentence on the same replaces it.
+            text: The sentence, empty once all is well.
+        """
+        if self._complaints.get(subject, "") == text:
+            return
+        self._complaints = {**self._complaints, subject: text}
+        self.problems = [*self.scene.problems, *filter(None, self._complaints.values())]
 
     def _look(self) -> Look:
         return Look(
@@ -126,11 +137,6 @@ class ExplorerAnswers(ExplorerTraits):
         if self.compare:
             self.rival_plane = pack_plane(self.scene.plane(self.compare)[:, self.season])
         self._show_colours()
-
-    def _show_rival(self) -> None:
-        if not self.compare and self.colour_by == DISAGREEMENT:
-            self.colour_by = PCA
-        self.colour_options = self.painter.options(comparing=bool(self.compare))
 
     def _show_colours(self) -> None:
         rgb, legend = self.painter.paint(self._look())
@@ -173,3 +179,9 @@ class ExplorerAnswers(ExplorerTraits):
             "ready": ready,
             **({"text": self.book.text} if self.book.text else {}),
         }
+
+
+def sentence_of(error: Exception) -> str:
+    """What an error says; our own refusals are sentences already, others get their kind in front."""
+    said = str(error.args[0]) if error.args else ""
+    return said if isinstance(error, (ValueError, LookupError)) else f"{type(error).__name__}: {error}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +39,12 @@ class MapLibreBackend:
         Raises:
             ImportError: leafmap or maplibre is not installed.
         """
-        try:
-            from leafmap.maplibregl import Map  # seconds to import, therefore here and not at the top
-        except ImportError as error:
-            raise ImportError("maps need leafmap and maplibre: pip install 'seco-lab[lab]'") from error
         west, south, east, north = bounds or (-150.0, -50.0, 150.0, 70.0)
         # A style by name would be fetched by Python, and the sidebar fails with ipyvuetify 3.
-        self._map = Map(
+        self._map = _map_class()(
             center=((west + east) / 2, (south + north) / 2),
             zoom=zoom_for((west, south, east, north), height_px) - 1,
-            style=offline_style(tiles),
+            style=offline_style(),
             height=f"{height_px}px",
             controls={"navigation": "top-left", "scale": "bottom-left"},
             add_sidebar=False,
@@ -58,11 +53,17 @@ class MapLibreBackend:
         self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._icons: set[str] = set()
         self._count = 0
+        if tiles:
+            # Not in the style: a map counts as loaded, and shows layers, only once its first tiles have come
+            # or failed, and where there is no network that may take a minute.
+            source = {"type": "raster", "tiles": [tiles], "tileSize": 256, "attribution": TILES_CREDIT}
+            self._replace("tiles", source, [{"type": "raster"}])
         self._map.observe(lambda _change: self._redraw(), "view_state")
 
     @property
     def widget(self) -> Any:
-        """The leafmap map."""
+        """The leafmap map; asking for it tells the browser of it."""
+        self._map.tell()
         return self._map
 
     def add_points(self, lon: np.ndarray, lat: np.ndarray, rgb: np.ndarray, *, name: str) -> None:
@@ -102,7 +103,7 @@ class MapLibreBackend:
         ]
         self._replace(name, {"type": "geojson", "data": shapes}, layers)
         if texts:
-            self._map.add_call("addPopup", self._shown[name][0][0], "text", None)
+            self._call("addPopup", self._shown[name][0][0], "text", None)
 
     def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
         """Show a picture; see ``MapBackend``."""
@@ -128,15 +129,23 @@ class MapLibreBackend:
         key = f"{name} {self._count}"
         layer_ids = [f"{key} {number}" for number in range(len(layers))]
         for layer in self._shown.get(name, ([], []))[0]:
-            self._map.add_call("removeLayer", layer)
+            self._call("removeLayer", layer)
         for old in self._shown.get(name, ([], []))[1]:
-            self._map.add_call("removeSource", old)
+            self._call("removeSource", old)
         self._shown[name] = (layer_ids, [key])
         above = list(self._shown)[list(self._shown).index(name) + 1 :]
         before = next((self._shown[other][0][0] for other in above), None)
-        self._map.add_call("addSource", key, source)
+        self._call("addSource", key, source)
         for layer_id, layer in zip(layer_ids, layers, strict=True):
-            self._map.add_call("addLayer", {"id": layer_id, "source": key, **layer}, before)
+            self._call("addLayer", {"id": layer_id, "source": key, **layer}, before)
+
+    def _call(self, method: str, *arguments: Any) -> None:
+        """Have the browser call a method of its map."""
+        drawn = self._map._rendered
+        self._map.add_call(method, *arguments)
+        if not drawn:
+            # The browser may have begun to draw, and no longer look at the list, before it could say so.
+            self._map.send({"calls": [[method, arguments]], "msg": "custom call"})
 
     def _icon(self, text: str) -> str:
         """Name of a picture of a short text: MapLibre writes letters only with fonts from a network."""
@@ -145,7 +154,7 @@ class MapLibreBackend:
             picture = text_picture(text)
             height, width, _ = picture.shape
             data = {"width": width, "height": height, "data": picture.ravel().tolist()}
-            self._map.add_call("addImage", f"text {text}", data)
+            self._call("addImage", f"text {text}", data)
         return f"text {text}"
 
     def _redraw(self) -> None:
@@ -169,19 +178,43 @@ class MapLibreBackend:
         return low["lng"], low["lat"], high["lng"], high["lat"]
 
 
-def offline_style(tiles: str = TILES) -> dict[str, Any]:
-    """A MapLibre style that needs no network: sea, land and, above them, online tiles that may not come."""
-    land = {"type": "FeatureCollection", "features": land_polygons()}
-    sources: dict[str, Any] = {"land": {"type": "geojson", "data": land}}
-    layers: list[dict[str, Any]] = [
+def _map_class() -> type:
+    """Leafmap's map, except that it tells the browser of itself only once it is whole.
+
+    As it is, it opens with no style and sends its own a moment later; a browser that draws at once fetches
+    the default style from a network, and stays empty where there is none.
+
+    Raises:
+        ImportError: leafmap is not installed.
+    """
+    try:
+        from leafmap.maplibregl import Map  # seconds to import, therefore here and not at the top
+    except ImportError as error:
+        raise ImportError("maps need leafmap and maplibre: pip install 'seco-lab[lab]'") from error
+
+    class WholeMap(Map):
+        _whole = False
+
+        def open(self) -> None:
+            if self._whole:
+                super().open()
+
+        def tell(self) -> None:
+            self._whole = True
+            self.open()
+
+    return WholeMap
+
+
+def offline_style() -> dict[str, Any]:
+    """A MapLibre style of sea and land that needs no network."""
+    land = {"type": "geojson", "data": {"type": "FeatureCollection", "features": land_polygons()}}
+    layers = [
         {"id": "sea", "type": "background", "paint": {"background-color": _SEA}},
         {"id": "land", "type": "fill", "source": "land", "paint": {"fill-color": _LAND}},
         {"id": "coast", "type": "line", "source": "land", "paint": {"line-color": _COAST}},
     ]
-    if tiles:
-        sources["tiles"] = {"type": "raster", "tiles": [tiles], "tileSize": 256, "attribution": TILES_CREDIT}
-        layers.append({"id": "tiles", "type": "raster", "source": "tiles"})
-    return json.loads(json.dumps({"version": 8, "sources": sources, "layers": layers}))
+    return {"version": 8, "sources": {"land": land}, "layers": layers}
 
 
 def text_picture(text: str) -> np.ndarray:

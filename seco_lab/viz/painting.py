@@ -24,6 +24,7 @@ from seco_lab.viz.learning import LabelBook
 from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, Scene
 
 LIKE = "like the examples"
+FIRST = "first principal component"
 CLUSTERS = "clusters"
 CHANGE = "leading change of the year"
 DISAGREEMENT = "disagreement with the other space"
@@ -38,6 +39,7 @@ __all__ = [
     "CHANGE",
     "CLUSTERS",
     "DISAGREEMENT",
+    "FIRST",
     "LEARNED",
     "LIKE",
     "PCA",
@@ -82,13 +84,14 @@ class Painter:
         self._book = book
         self._kept: dict[tuple, Any] = {}
 
-    def options(self, *, comparing: bool) -> list[str]:
-        """Names that ``paint`` understands, as things stand."""
+    @property
+    def options(self) -> list[str]:
+        """Names that ``paint`` understands."""
         year = [CHANGE] if self._scene.table.seasons > 1 else []
-        rival = [DISAGREEMENT] if comparing else []
+        rival = [DISAGREEMENT] if len(self._scene.table.spaces) > 1 else []
         plain = self._scene.colour_options
         own = len(plain) - len(self._scene.table.columns)
-        made = [LIKE, CLUSTERS, *year, *rival, LEARNED, UNCERTAINTY]
+        made = [FIRST, LIKE, CLUSTERS, *year, *rival, LEARNED, UNCERTAINTY]
         return [*plain[:own], *made, *plain[own:]]
 
     def paint(self, look: Look) -> tuple[NDArray[np.uint8], dict[str, Any]]:
@@ -98,6 +101,7 @@ class Painter:
             LookupError: Unknown ``by``.
         """
         ways: dict[str, Callable[[Look], tuple[NDArray, dict[str, Any]]]] = {
+            FIRST: self._first,
             LIKE: self._like,
             CLUSTERS: self._clusters,
             CHANGE: self._change,
@@ -124,6 +128,12 @@ class Painter:
     def _places(self, space: str, season: int) -> Any:
         return self._scene.table.spaces[space].season(season)
 
+    def _first(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
+        """One component instead of three: readable for the colour-blind, and in print."""
+        along = self._scene.components(look.space)[..., 0]
+        low, high = np.nanpercentile(along, [2, 98]) if np.isfinite(along).any() else (0.0, 1.0)
+        return colours.scale_colours(along[:, look.season], limits=(float(low), float(high)))
+
     def _like(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         if not look.liked:
             return self._grey("mark a place with 'More like this' to see what is like it")
@@ -134,8 +144,9 @@ class Painter:
 
     def _clusters(self, look: Look) -> tuple[NDArray, dict[str, Any]]:
         places = self._places(look.space, look.season)
-        # Two different places at least are needed for each cluster to mean something.
-        count = max(2, min(look.clusters, int(places.usable.sum()) // 2))
+        count = min(look.clusters, int(places.usable.sum()) // 2)
+        if count < 2:
+            return self._grey("clusters need four places or more that have a vector")
         key = ("clusters", look.space, look.season, count)
         found: Clusters = self._once(key, lambda: cluster(places, count))
         palette = np.array([colours.rgb_of(c) for c in colours.class_palette(count)], np.uint8)

@@ -25,7 +25,7 @@ def figure_png(figure: Figure, *, dpi: int = 100) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(width_in: float, height_in: float) -> Figure:
+def empty_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure that knows how to draw itself without pyplot."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
@@ -48,7 +48,7 @@ def true_colour_grid(
     """
     rows = [patches] if isinstance(patches, int | np.integer) else list(patches)
     seasons = cube.sizes["season"]
-    figure = _figure(seasons * tile_in + 0.3, len(rows) * (tile_in + 0.3))
+    figure = empty_figure(seasons * tile_in + 0.3, len(rows) * (tile_in + 0.3))
     axes = figure.subplots(len(rows), seasons, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         dates = cube["time"].isel(patch=row).to_numpy() if "time" in cube.variables else None
@@ -82,7 +82,7 @@ def band_histograms(cube: xr.Dataset, patches: Sequence[int] | None = None, *, b
     names = [str(name) for name in cube["band"].to_numpy()]
     columns = min(len(names), 4)
     lines = -(-len(names) // columns)
-    figure = _figure(2.3 * columns, 1.5 * lines + 0.3)
+    figure = empty_figure(2.3 * columns, 1.5 * lines + 0.3)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     data = cube["reflectance"].isel(patch=rows)
     for axis, name in zip(axes, names, strict=False):
@@ -125,7 +125,7 @@ def places_map(
         title: Above the map.
         world: Show the whole world; otherwise the surroundings of the places.
     """
-    figure = _figure(7.4, 3.9)
+    figure = empty_figure(7.4, 3.9)
     axis = figure.add_subplot()
     draw_land(axis)
     tint = colour if isinstance(colour, str) else np.asarray(colour) / 255
@@ -182,7 +182,7 @@ def embedding_scatter(
     legend: dict = {}
     if rgb is None and values is not None:
         rgb, legend = colours.colours_of(values)
-    figure = _figure(5.2, 4.4)
+    figure = empty_figure(5.2, 4.4)
     axis = figure.add_subplot()
     tint = colours.OKABE_ITO[0] if rgb is None else rgb / 255
     axis.scatter(
@@ -221,7 +221,7 @@ def training_curves(
             raise LookupError(f"no column {name!r} in the curves; there are {', '.join(map(str, columns))}")
     width = min(3, max(1, len(names)))
     lines = max(1, -(-len(names) // width))
-    figure = _figure(3.0 * width, 1.9 * lines + 0.2)
+    figure = empty_figure(3.0 * width, 1.9 * lines + 0.2)
     axes = figure.subplots(lines, width, squeeze=False).ravel()
     steps = np.asarray(columns[x], np.float64)
     for axis, name in zip(axes, names, strict=False):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seco_lab.places import City, Place, find_places
+from seco_lab.viz.explorer_answers import sentence_of
 from seco_lab.viz.packing import pack_plane
 from seco_lab.viz.selecting import frame_bytes
 
@@ -39,9 +40,11 @@ class Requests:
         """Answer one message."""
         try:
             answer, buffers = self._ways[content["ask"]](content)
+            said = ""
         except Exception as error:  # a failure in a message's callback would reach nobody
-            self._explorer.complain(str(error))
-            answer, buffers = {"text": str(error), "found": [], "places": []}, []
+            said = sentence_of(error)
+            answer, buffers = {"text": said, "found": [], "places": []}, []
+        self._explorer.complain(content["ask"], said)
         self._explorer.send({"answers": content["number"], **answer}, buffers)
 
     def _frame(self, content: Mapping[str, Any]) -> Answer:

@@ -79,10 +79,10 @@ class Scene:
         All seasons share one projection, so that a place's path through the year has a meaning.
         """
         if space not in self._planes:
-            self._planes[space] = fit_square(self._components_of(space)[..., :2])
+            self._planes[space] = fit_square(self.components(space)[..., :2])
         return self._planes[space]
 
-    def _components_of(self, space: str) -> np.ndarray:
+    def components(self, space: str) -> np.ndarray:
         """The first three principal components (P, T, 3): two make the plane, all three the colours."""
         if space not in self._components:
             self._components[space] = self.table.spaces[space].components(3)
@@ -115,7 +115,7 @@ class Scene:
     def _pca_colours(self, space: str) -> np.ndarray:
         """PCA colours (P, T, 3) uint8, one projection for all seasons."""
         if space not in self._pca:
-            parts = self._components_of(space)
+            parts = self.components(space)
             rgb = colours.unit_to_rgb(colours.stretch(parts.reshape(-1, 3)))
             self._pca[space] = rgb.reshape(parts.shape)
         return self._pca[space]

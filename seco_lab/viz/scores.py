@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from seco_lab.downstream.result import Result
+    from seco_lab.downstream.result import Result, Score
 
 _MARKS = "osD^vP*X"
+# How the names of baselines end that are told in more than one measure.
+_MEASURES = ("average_precision", "ap50", "ap", "auc", "f1", "top5", "footprint_f1", "miou", "iou")
 
 
 def results_figure(
@@ -38,9 +40,7 @@ def results_figure(
     if not rows:
         has = ", ".join(results[0].scores)
         raise LookupError(f"no result has the score {score!r}; there are {has}")
-    for name, floor in results[0].baselines.items():
-        if name.split("_")[-1] not in ("f1", "top5"):
-            rows.append((name, floor, SOFT))
+    rows += [(name, floor, SOFT) for name, floor in _floors(results[0], score)]
     lines = [(row["name"], float(row[score])) for row in published if row.get(score)]
     figure = _figure(6.4, 0.9 + 0.28 * (len(rows) + len(lines)))
     axis = figure.add_subplot()
@@ -56,6 +56,14 @@ def results_figure(
     _quiet(axis)
     axis.grid(axis="x", color="#e6e9eb")
     return figure
+
+
+def _floors(result: Result, score: str) -> list[tuple[str, Score]]:
+    """The baselines that are told in the same measure as a score."""
+    measure = next((m for m in _MEASURES if f"_{score}".endswith(f"_{m}")), None)
+    same = [(n, floor) for n, floor in result.baselines.items() if measure and n.endswith(f"_{measure}")]
+    plain = [(n, f) for n, f in result.baselines.items() if not any(n.endswith(f"_{m}") for m in _MEASURES)]
+    return same or plain
 
 
 def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear") -> Figure:

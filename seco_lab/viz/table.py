@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -46,6 +47,7 @@ class EmbeddingTable:
         """Number of seasons T."""
         return self.times.shape[1]
 
+    @cached_property
     def patch_hash(self) -> str:
         """A short hash of the patch names in their order: numbers of places mean the same where it agrees."""
         return hashlib.sha256("\n".join(map(str, self.names.tolist())).encode()).hexdigest()[:16]

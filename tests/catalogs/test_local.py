@@ -1,12 +1,13 @@
 import json
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 from stac_items import earth_search_item, planetary_item
 
-from seco_lab.catalogs import open_catalog, save_scenes, scene_of
-from seco_lab.catalogs.geoparquet import join_scenes
+from seco_lab.catalogs import item_of, open_catalog, save_scenes, scene_of
+from seco_lab.catalogs.geoparquet import join_scenes, read_scenes
 
 MAY, JUNE, JULY = (np.datetime64(f"2024-{month:02d}-15T10:30") for month in (5, 6, 7))
 INSIDE = (13.0, 52.0, 13.1, 52.1)
@@ -55,6 +56,19 @@ def test_parquet_is_a_catalogue(tmp_path):
     assert back[1].assets == scenes[1].assets
     assert back[1].scene_cloud_cover == 55.5
     assert shapely.equals(back[0].footprint, scenes[0].footprint)
+
+
+def test_tables_of_others_are_read_as_items(tmp_path):
+    item = earth_search_item(MAY)
+    about = {name: [value] for name, value in item["properties"].items()}
+    columns = {"id": [item["id"]], "collection": ["sentinel-2-l2a"], "assets": [item["assets"]], **about}
+    table = gpd.GeoDataFrame(columns, geometry=[shapely.geometry.shape(item["geometry"])], crs=4326)
+    table.to_parquet(tmp_path / "theirs.parquet")
+    (scene,) = open_catalog(tmp_path / "theirs.parquet").search(INSIDE, MAY, JULY)
+    assert item_of(scene) == item_of(scene_of(item))
+    assert read_scenes(save_scenes([scene], tmp_path / "ours.parquet"))[0] == scene
+    with pytest.raises(ValueError, match="no table of scenes that this toolkit wrote"):
+        read_scenes(tmp_path / "theirs.parquet")
 
 
 def test_tables_are_joined_without_repeats(tmp_path):

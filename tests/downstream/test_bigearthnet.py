@@ -9,12 +9,10 @@ from big_patches import draw_labels, write_v1, write_v2
 from labelled import plain_cube
 
 from seco_lab.cli import main
-from seco_lab.downstream.bigearthnet import (
-    evaluate_bigearthnet,
-    load_bigearthnet,
-    official_spec,
-    random_weights,
-)
+from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
+from seco_lab.downstream.bigearthnet_input import official_spec, random_weights
+from seco_lab.downstream.finetune import FinetuneConfig
+from seco_lab.downstream.mlp import mlp_probe
 from seco_lab.downstream.multilabel import (
     batch_precisions,
     fit_multilabel,
@@ -130,6 +128,45 @@ def test_all_numbers_and_a_protocol():
     assert Result.from_dict(values).score == found.score
     again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, baselines=False, device="cpu")
     assert found.scores == again.scores
+
+
+def test_a_hidden_layer_finds_what_a_line_cannot():
+    """Label 0 is shown where exactly one of two features is high; label 1 where the first is."""
+    chance = np.random.default_rng(0)
+    high = chance.random((500, 2)) < 0.5
+    labels = np.stack([high[:, 0] ^ high[:, 1], high[:, 0]], 1).astype(np.uint8)
+    features = (high + chance.normal(0, 0.15, (500, 2))).astype(np.float32)
+    asked = (features[:400], labels[:400], features[400:])
+    mlp = mlp_probe(*asked, hidden=32, epochs=40, lr=0.02, device="cpu")
+    line = multilabel_probe(*asked, device="cpu")
+    bent, straight = (average_precision(f.scores[:, 0], labels[400:, 0]) for f in (mlp, line))
+    assert bent > 0.95
+    assert straight < 0.75
+    assert mlp.epochs == np.argmax(mlp.validation) + 1
+    torch.manual_seed(5)
+    again = mlp_probe(*asked, hidden=32, epochs=40, lr=0.02, device="cpu")
+    np.testing.assert_array_equal(mlp.scores, again.scores)
+    with pytest.raises(ValueError, match="epochs, batch_size and lr must be positive"):
+        mlp_probe(*asked, epochs=0)
+    with pytest.raises(ValueError, match="training features hold NaN"):
+        mlp_probe(features * np.nan, labels, features)
+
+
+def test_other_heads_and_a_tenth_of_the_labels():
+    cube, test = labelled_cube(draw(100)), labelled_cube(draw(40, seed=1), seed=1)
+    found = evaluate_bigearthnet(
+        tiny(), SPEC, cube, test, share=0.2, size_px=16, baselines=False, device="cpu",
+        mlp_epochs=30, finetune_config=FinetuneConfig(1, 8),
+    )  # fmt: skip
+    heads, kinds = ("", "mlp_", "finetune_"), ("micro_ap", "macro_ap", "batch_ap")
+    names = {head + kind for head in heads for kind in kinds}
+    assert set(found.scores) == names
+    assert next(iter(found.scores)) == "micro_ap"
+    assert found.scores["mlp_micro_ap"].value > 0.6
+    assert found.protocol.settings["mlp"]["hidden"] == 1024
+    assert found.protocol.sizes["train"] == 20
+    batch = found.scores["batch_ap"]
+    assert batch.high - batch.low > 0.01, "one batch alone does not make a sure thing"
 
 
 def test_few_labels_say_what_they_lack():

@@ -129,7 +129,17 @@ def test_from_the_command_line(tmp_path, capsys):
         "--size-px",
         "16",
     ]
-    asked += ["--curve", "--spatial-km", "30", "--figures", str(tmp_path / "figures"), "--device", "cpu"]
+    asked += [
+        "--curve",
+        "--curve-seeds",
+        "1",
+        "--spatial-km",
+        "30",
+        "--figures",
+        str(tmp_path / "figures"),
+        "--device",
+        "cpu",
+    ]
     assert main([*asked, "--out", str(tmp_path / "r.json"), "--json"]) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {row["features"] for row in values["curve"]} >= {"encoder", "untrained", "floor"}

@@ -176,8 +176,10 @@ def test_two_spaces_answer_a_click_side_by_side():
     assert len(explorer.rival_plane) == len(explorer.plane)
     assert len(explorer.detail["rivals"]) == 6
     explorer.colour_by = "disagreement with the other space"
+    assert "share" in explorer.legend["note"]
     explorer.compare = ""
-    assert explorer.colour_by == "PCA as RGB"
+    assert "Compare with" in explorer.legend["text"]
+    assert "disagreement with the other space" not in EmbeddingExplorer(embeddings()).colour_options
 
 
 def test_a_label_recolours_the_map_and_proposes_the_next(explorer, tmp_path):
@@ -229,10 +231,12 @@ def test_work_survives_a_restart(tmp_path):
     first.choose([1, 2])
     first.label([3], "lake")
     first.bookmarks = [{"name": "here"}]
+    first.colour_by = "clusters"
     second = EmbeddingExplorer(embeddings(), state_file=path)
     assert second.selection["patch"].tolist() == ["p1", "p2"]
     assert second.book.labels == {3: "lake"}
     assert second.bookmarks == [{"name": "here"}]
+    assert second.colour_by == "clusters"
     other = EmbeddingExplorer(embeddings(places=12), state_file=path)
     assert "made with other places" in other.problems[-1]
     other.choose([0])

@@ -67,7 +67,7 @@ class OnMapLibre:
 
     def layers(self):
         names = [layer["source"].rpartition(" ")[0] for layer in self.state()[1]]
-        return list(dict.fromkeys(names))
+        return [name for name in dict.fromkeys(names) if name != "tiles"]
 
     def source(self, name):
         (key,) = [key for key in self.state()[0] if key.rpartition(" ")[0] == name]
@@ -159,12 +159,38 @@ def test_outlines_without_crs_or_with_too_few_colours_are_refused(shown):
         shown.backend.add_outlines(frame.set_crs(4326), name="prints", texts=["a", "b"])
 
 
-def test_maplibre_needs_nothing_from_a_network():
-    style = offline_style(tiles="")
+def test_maplibre_starts_without_a_network():
+    style = offline_style()
     assert "http" not in str(style)
-    assert [layer["id"] for layer in style["layers"]] == ["sea", "land", "coast"]
-    assert [layer["id"] for layer in offline_style()["layers"]][-1] == "tiles", "tiles cover the land"
     assert "glyphs" not in style
+    assert [layer["id"] for layer in style["layers"]] == ["sea", "land", "coast"]
+    first = OnMapLibre().state()[1][0]
+    assert first["source"].startswith("tiles"), "below all other layers"
+    assert MapLibreBackend(tiles="").widget.calls == OnMapLibre().backend.widget.calls[:2]
+
+
+def test_maplibre_opens_whole_and_once():
+    """Its first message to the browser must hold the style and all layers."""
+    backend = MapLibreBackend((2, 41, 3, 42))
+    assert backend._map.comm is None
+    backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
+    comm = backend.widget.comm
+    assert comm is not None
+    assert backend.widget.comm is comm
+
+
+def test_maplibre_says_it_twice_until_the_browser_has_drawn(monkeypatch):
+    backend, sent = MapLibreBackend((2, 41, 3, 42)), []
+    monkeypatch.setattr(backend._map, "send", lambda content: sent.append(content["calls"]))
+    listed = len(backend.widget.calls)
+    backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
+    assert [call[0] for (call,) in sent] == ["addSource", "addLayer"]
+    assert len(backend.widget.calls) == listed + 2
+    backend.widget._rendered = True
+    sent.clear()
+    backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
+    assert [call[0] for (call,) in sent] == ["removeLayer", "removeSource", "addSource", "addLayer"]
+    assert len(backend.widget.calls) == listed + 2
 
 
 def test_maplibre_writes_texts_as_pictures_once():

@@ -9,6 +9,7 @@ from seco_lab.viz.painting import (
     CHANGE,
     CLUSTERS,
     DISAGREEMENT,
+    FIRST,
     LEARNED,
     LIKE,
     PCA,
@@ -92,6 +93,15 @@ def test_labels_are_learned_and_the_next_place_is_a_new_one(painted):
     assert paint(UNCERTAINTY)[1]["low_text"] == "certain"
 
 
+def test_one_component_tells_the_two_kinds_apart_on_one_scale_for_all_seasons(painted):
+    paint, _, _, kind = painted
+    (rgb, legend), (_, later) = paint(FIRST), paint(FIRST, season=2)
+    brightness = rgb.astype(int).sum(1)
+    ends = sorted([brightness[kind == 0], brightness[kind == 1]], key=np.mean)
+    assert ends[0].max() < ends[1].min()
+    assert legend == later
+
+
 def test_change_is_symmetric_about_the_middle(painted):
     _, legend = painted[0](CHANGE)
     assert legend["low"] == -legend["high"]
@@ -99,8 +109,7 @@ def test_change_is_symmetric_about_the_middle(painted):
 
 def test_disagreement_says_how_many_neighbours_are_shared(painted):
     paint, _, painter, _ = painted
-    assert DISAGREEMENT in painter.options(comparing=True)
-    assert DISAGREEMENT not in painter.options(comparing=False)
+    assert DISAGREEMENT in painter.options
     assert "share 100%" in paint(DISAGREEMENT, compare="embedding")[1]["note"]
     assert "share 100%" not in paint(DISAGREEMENT, compare="other")[1]["note"]
 

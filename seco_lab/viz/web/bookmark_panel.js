@@ -10,7 +10,8 @@ const toBits = (text) => Uint8Array.from(atob(text), (letter) => letter.charCode
 export class BookmarkPanel {
   constructor(explorer) {
     this.explorer = explorer;
-    this.name = element("input", { type: "text", placeholder: "Name of this view", "aria-label": "Name of the bookmark", onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
+    this.name = element("input", { type: "text", placeholder: "Name of this view", "aria-label": "Name of the bookmark",
+      onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
     this.list = element("ol", { class: "se-marks" });
     this.root = element("section", { class: "se-panel" }, element("div", { class: "se-actions" }, this.name, button("Keep this view", () => this.add())), this.list);
   }

@@ -51,8 +51,11 @@ export class Explorer {
   // ---- parts
   build() {
     const on = (pane) => ({
-      hover: (i) => this.hover(i), click: (i, event) => this.click(i, event, pane), step: (by) => this.step(by),
-      area: (polygon, way) => this.selectWithin(pane(), polygon, way), problem: (text) => { this.notes.add(text); this.showProblems(); },
+      hover: (i) => this.hover(i),
+      click: (i, event) => this.click(i, event, pane),
+      step: (by) => this.step(by),
+      area: (polygon, way) => this.selectWithin(pane(), polygon, way),
+      problem: (text) => { this.notes.add(text); this.showProblems(); },
     });
     this.map = new Pane({ label: "Map of the places", paper: mapPaper(this.model, () => this.map.redraw()), marks: (c, p) => this.drawMarks(c, p), on: on(() => this.map) });
     this.plane = new Pane({ label: "Embedding plane", paper: planePaper, marks: (c, p) => this.drawMarks(c, p), on: on(() => this.plane) });
@@ -66,7 +69,8 @@ export class Explorer {
     this.legend = element("div", { class: "se-legend" });
     this.problems = element("ul", { class: "se-problems", role: "status" });
     this.titles = { map: element("span", {}, "Where the places are"), plane: element("span"), rival: element("span") };
-    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, element("figcaption", {}, this.titles[name], name === "map" && this.header.search.root, this.toolsOf(pane)), pane.box);
+    const caption = (name, pane) => element("figcaption", {}, this.titles[name], name === "map" && this.header.search.root, this.toolsOf(pane));
+    const figure = (name, pane) => element("figure", { class: "se-figure", "data-pane": name }, caption(name, pane), pane.box);
     this.rivalFigure = figure("rival", this.rival);
     this.side = element("div", { class: "se-panes" }, figure("map", this.map), figure("plane", this.plane), this.rivalFigure);
     this.root.append(this.header.root, this.side, this.stage.root, this.legend, this.problems, this.tabs(), this.tip);
@@ -111,7 +115,7 @@ export class Explorer {
       mercator: () => this.refreshMap(), plane: () => this.plane.setPositions(numbers(this.get("plane"), Uint16Array)),
       rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: controls, colour_by: controls,
       space: () => { this.stage.frames.clear(); controls(); }, compare: controls, view: controls, clusters: controls, contrast: controls, space_note: controls,
-      melt: () => this.stage.show(), colour_options: () => this.header.fill("colour_by", this.get("colour_options")),
+      melt: () => this.stage.show(),
       legend: () => this.legend.replaceChildren(...legendContent(this.get("legend"))), problems: () => this.showProblems(),
       selected: place, detail: place, liked: place, disliked: place, pins: place, trails: () => this.drawAllMarks(),
       chosen: states, shown: states, filters: () => this.panels.Filter.refresh(), classes: labels, marks: labels, learned: labels,

@@ -36,7 +36,8 @@ export class FilterPanel {
       drawn.forEach((bar, k) => { const middle = low + ((k + 0.5) * (high - low)) / bars.length; bar.classList.toggle("se-out", middle < a || middle > b); });
       said.textContent = wanted ? `${told(a)} to ${told(b)}` : "all";
     };
-    return { name, show, root: element("div", { class: "se-filter" }, element("h4", {}, name, " ", said), element("div", { class: "se-bars" }, drawn), element("div", { class: "se-handles" }, handles)) };
+    return { name, show, root: element("div", { class: "se-filter" }, element("h4", {}, name, " ", said),
+      element("div", { class: "se-bars" }, drawn), element("div", { class: "se-handles" }, handles)) };
   }
   rangeMoved(name, handles, low, high) {
     const [a, b] = handles.map((h) => Number(h.value)).sort((p, q) => p - q);

@@ -15,7 +15,9 @@ export class Header {
     this.playButton = button("▶", () => this.toggle(), { class: "se-icon", "aria-label": "Play the seasons" });
     this.seasons = element("span", { class: "se-group", hidden: labels.length < 2 }, element("label", { class: "se-seasons" }, "Season ", this.slider, this.seasonText), this.playButton);
     this.boxes = {};
-    this.clusters = element("input", { type: "number", min: 2, max: 40, "aria-label": "Number of clusters", class: "se-number", onchange: (e) => explorer.set("clusters", Math.min(40, Math.max(2, Number(e.target.value) || 8))) });
+    const many = (text) => Math.min(40, Math.max(2, Number(text) || 8));
+    this.clusters = element("input", { type: "number", min: 2, max: 40, "aria-label": "Number of clusters", class: "se-number",
+      onchange: (e) => explorer.set("clusters", many(e.target.value)) });
     this.search = new SearchBox(explorer);
     this.contrast = button("◐", () => explorer.set("contrast", !get("contrast")), { class: "se-icon", title: "High contrast", "aria-label": "High contrast", "aria-pressed": "false" });
     this.root = element("div", { class: "se-bar" }, element("span", { class: "se-segments", role: "group", "aria-label": "View" }, this.views), this.seasons,

@@ -11,7 +11,8 @@ export class LabelPanel {
   constructor(explorer) {
     Object.assign(this, { explorer, current: 0 });
     this.list = element("div", { class: "se-classes", role: "radiogroup", "aria-label": "Classes" });
-    this.name = element("input", { type: "text", placeholder: "Name of a class, such as water", "aria-label": "Name of a new class", onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
+    this.name = element("input", { type: "text", placeholder: "Name of a class, such as water", "aria-label": "Name of a new class",
+      onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
     this.said = element("p", { class: "se-said", role: "status" });
     this.next = button("Label me next ★", () => this.goNext(), { class: "se-strong" });
     this.file = element("input", { type: "file", accept: ".json,.parquet", hidden: true, onchange: (e) => this.load(e.target.files[0]) });
@@ -81,7 +82,11 @@ export class LabelPanel {
       button(named(one, " ", element("small", {}, String(count(k)))), () => this.choose(k), { role: "radio", "aria-checked": String(k === this.current), title: `Label the clicked place; key ${k + 1}` }),
       button("×", () => this.remove(k), { class: "se-icon", "aria-label": `Remove the class ${one.name}` }))));
     this.next.disabled = !(learned.next >= 0);
-    this.views.forEach((view) => { view.disabled = !learned.ready; view.setAttribute("aria-pressed", String(this.explorer.get("colour_by") === view.dataset.by)); });
-    this.say(learned.text ?? (classes.length ? "Click a place, then its class (or its number on the keyboard)." : "Name two classes, label a few places of each, and the whole map answers."));
+    this.views.forEach((view) => {
+      view.disabled = !learned.ready;
+      view.setAttribute("aria-pressed", String(this.explorer.get("colour_by") === view.dataset.by));
+    });
+    const hint = classes.length ? "Click a place, then its class (or its number on the keyboard)." : "Name two classes, label a few places of each, and the whole map answers.";
+    this.say(learned.text ?? hint);
   }
 }

@@ -28,7 +28,8 @@ export class PlacePanel {
   tile(place, season, size, look = "strip") {
     const many = place.dates.length, when = place.dates[season] || `season ${season + 1}`, strip = place[look];
     const picture = strip ? `;background:url(${strip}) -${season * size}px 0/${many * size}px ${size}px` : "";
-    return element("i", { class: strip ? "se-tile" : "se-tile se-blank", style: `width:${size}px;height:${size}px${picture}`, role: "img", "aria-label": `${place.name}, ${when}${strip ? "" : ", no picture"}` });
+    return element("i", { class: strip ? "se-tile" : "se-tile se-blank", style: `width:${size}px;height:${size}px${picture}`, role: "img",
+      "aria-label": `${place.name}, ${when}${strip ? "" : ", no picture"}` });
   }
   placeCard(detail) {
     const look = detail[this.look] ? this.look : "strip";
@@ -41,7 +42,8 @@ export class PlacePanel {
   actions(detail) {
     const { explorer } = this, i = detail.index, on = (name) => (this.get(name) ?? []).includes(i);
     const toggle = (text, name, title) => button(text, () => explorer.toggleRow(name, i), { "aria-pressed": String(on(name)), title });
-    const looks = detail.false_strip ? Object.entries(LOOKS).map(([name, text]) => button(text, () => { this.look = name; this.refresh(); }, { "aria-pressed": String(this.look === name) })) : [];
+    const look = ([name, text]) => button(text, () => { this.look = name; this.refresh(); }, { "aria-pressed": String(this.look === name) });
+    const looks = detail.false_strip ? Object.entries(LOOKS).map(look) : [];
     return element("div", { class: "se-actions" },
       explorer.can("examples") && toggle("+ More like this", "liked", "An example of what you look for"),
       explorer.can("examples") && toggle("− Less like this", "disliked", "An example of what you do not look for"),

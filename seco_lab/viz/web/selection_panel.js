@@ -15,7 +15,8 @@ export class SelectionPanel {
       button("Zoom to it", () => this.zoom()), button("Invert", () => this.invert()), button("Clear", () => explorer.choose(null)),
       element("span", { class: "se-note" }, "Save as"),
       FORMATS.filter(([name]) => explorer.can(name)).map(([name, text, type]) => button(text, () => this.save(name, type), { "data-format": name })));
-    this.hint = element("p", { class: "se-hint" }, "Choose lasso or box at a pane (keys L and B, or Shift and drag) and draw around some points: they are selected in every pane. Ctrl adds, Alt takes away.");
+    this.hint = element("p", { class: "se-hint" }, "Choose lasso or box at a pane (keys L and B, or Shift and drag) and draw around some points: "
+      + "they are selected in every pane. Ctrl adds, Alt takes away.");
     this.root = element("section", { class: "se-panel" }, element("h3", {}, this.count), this.hint, this.tools, this.gallery);
   }
   refresh() {

@@ -45,9 +45,9 @@ export class Stage {
     this.slider = element("input", { type: "range", min: 0, max: this.seasons, step: 0.01, "aria-label": "From Earth to the embedding plane, then through the seasons",
       oninput: (e) => { this.pause(); this.move(Number(e.target.value)); } });
     this.playButton = button("▶ Play", () => (this.playing ? this.pause() : this.play()), { class: "se-play" });
-    const stops = ["Earth", ...this.model.get("season_labels")].map((text, k) => button(text, () => { this.pause(); this.glideTo(k); }, { class: "se-stop", style: `left:${(100 * k) / this.seasons}%` }));
-    this.stops = stops;
-    const track = element("div", { class: "se-track" }, this.slider, element("div", { class: "se-stops" }, ...stops));
+    const stop = (text, k) => button(text, () => { this.pause(); this.glideTo(k); }, { class: "se-stop", style: `left:${(100 * k) / this.seasons}%` });
+    this.stops = ["Earth", ...this.model.get("season_labels")].map(stop);
+    const track = element("div", { class: "se-track" }, this.slider, element("div", { class: "se-stops" }, this.stops));
     this.note = element("p", { class: "se-hint se-stage-note" });
     this.root = element("div", { class: "se-melt" }, this.pane.box, element("div", { class: "se-melt-bar" }, this.playButton, track), this.note);
   }
@@ -89,12 +89,12 @@ export class Stage {
     this.stops.forEach((stop, k) => stop.classList.toggle("se-now", Math.abs(this.at - k) < 0.02));
     this.note.textContent = this.model.get("space_note") ?? "";
   }
+  // Drawn at once; told to Python with each new season and at the end, not sixty times a second.
   move(value) {
     this.model.set("melt", Math.min(this.seasons, Math.max(0, value)));
-    const season = Math.max(0, Math.round(this.at) - 1);
-    if (season !== this.model.get("season")) this.model.set("season", season);
-    this.model.save_changes();
-    this.show();
+    const season = Math.max(0, Math.round(this.at) - 1), fresh = season !== this.model.get("season");
+    if (fresh) this.model.set("season", season);
+    if (fresh || !this.playing) this.model.save_changes();
   }
   glideTo(goal) {
     if (calm()) { this.move(goal); return; }
@@ -127,6 +127,7 @@ export class Stage {
     requestAnimationFrame(frame);
   }
   pause() {
+    if (this.playing) this.model.save_changes();
     this.playing = 0;
     this.playButton.textContent = "▶ Play";
   }
