@@ -31,8 +31,8 @@ class FaultServer:
     """Serves a folder over HTTP; to be used as ``with FaultServer(root) as server``.
 
     Faults, by name: a status such as "429", "reset" (in mid-body), "truncate" (a body that is too short),
-    "flip" (one bit), "stall" (silence), "html" (a login page with 200), "whole" (200 and the whole file),
-    "norange" (206 without Content-Range).
+    "flip" (one bit), "bit-9" (that bit), "stall" (silence), "html" (a login page with 200), "whole" (200 and
+    the whole file), "norange" (206 without Content-Range).
 
     Attributes:
         root: The folder.
@@ -174,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "flip":
             at = self.server_of.chance.randrange(len(body))
             body = body[:at] + bytes([body[at] ^ 1 << at % 8]) + body[at + 1 :]
+        if fault.startswith("bit-"):
+            at, bit = divmod(int(fault[4:]), 8)
+            body = body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
         if fault in ("reset", "truncate", "stall"):
             self._headers(206, len(body), about)
             self.wfile.write(body[: len(body) // 2])

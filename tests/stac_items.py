@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from pyproj import Transformer
 
@@ -20,9 +22,14 @@ PIXEL_M = {
 def outline(epsg, left, top, right=None, bottom=None):
     """Corners of a rectangle in metres as a ring of degrees."""
     right, bottom = left + TILE_M if right is None else right, top - TILE_M if bottom is None else bottom
-    back = Transformer.from_crs(epsg, 4326, always_xy=True)
+    back = _to_degrees(epsg)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     return [list(back.transform(x, y)) for x, y in corners]
+
+
+@lru_cache
+def _to_degrees(epsg):
+    return Transformer.from_crs(epsg, 4326, always_xy=True)
 
 
 def earth_search_item(time, *, tile="33UUT", epsg=32633, left=300000.0, top=5800020.0, **options):

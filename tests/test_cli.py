@@ -57,6 +57,24 @@ def test_plan_and_gather(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["gathered"] == 0
 
 
+def test_gather_by_quarters(tmp_path, capsys):
+    plan, cube = tmp_path / "p.parquet", tmp_path / "c.zarr"
+    assert main(["plan", "--places", "2", "--out", str(plan)]) == 0
+    gather = ["gather", str(plan), "--size-px", "16", "--bands", "rgb", "--out", str(cube)]
+    for bad, sentence in (
+        (["--quarters", "23"], "wants years such as 2023"),
+        (["--quarters", "2023", "--seasons", "3"], "--seasons means nothing here"),
+    ):
+        assert main([*gather, *bad]) == 2
+        assert sentence in told(capsys)
+        assert not cube.exists()
+    assert main([*gather, "--quarters", "2022,2023"]) == 0
+    months = open_cube(cube)["time"].values.astype("datetime64[M]").astype(int) % 12
+    assert open_cube(cube).sizes["season"] == 8
+    # Days are those of the middle of each quarter, or of a pass near it.
+    assert (np.abs((months - np.array([0, 3, 6, 9] * 2) + 6) % 12 - 6) <= 1).all()
+
+
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_plan_of_swapped_points_warns_in_a_sentence(tmp_path, capsys):
     (tmp_path / "a.csv").write_text("lon,lat\n52.5,13.4\n48.8,2.3\n40.4,-3.7\n52.4,4.9\n")

@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import struct
 import threading
 from dataclasses import replace
 
@@ -144,7 +145,7 @@ def test_a_second_run_asks_nothing_and_a_new_process_would_not_either(root, done
     assert journal_path(done).stat().st_size < 200_000, "no pixels stay in the journal"
 
 
-@pytest.mark.parametrize("where", ["before the cube", "after the cube", "before the journal"])
+@pytest.mark.parametrize("where", ["before the cube", "after the cube"])
 def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_path, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
@@ -153,10 +154,8 @@ def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_pa
     with monkeypatch.context() as broken:
         if where == "before the cube":
             broken.setattr(ledger_module, "append", die)
-        elif where == "after the cube":
-            broken.setattr(Journal, "stored", lambda self, patches: die() if patches else None)
         else:
-            broken.setattr(Journal, "put", die)
+            broken.setattr(Journal, "stored", lambda self, patches: die() if patches else None)
         with pytest.raises(KeyboardInterrupt):
             fetched(root, out)
     assert fetched(root, out).failed == 0
@@ -222,9 +221,15 @@ def test_a_file_replaced_in_mid_run_starts_the_place_anew(root, tmp_path):
 
 
 def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_path):
-    with FaultServer(root, rules=[Rule("flip", "SCL", times=12)]) as server:
+    """The left edge moves by a kilometre or two, or the pixels become twice as large."""
+    content = (root / name_of("33UUP", DATES[0], "SCL")).read_bytes()
+    edge, scale = content.index(struct.pack("<d", 300000.0)), content.index(struct.pack("<d", 20.0) * 2)
+    bits = [8 * edge + 44, 8 * (scale + 6) + 4]
+    with FaultServer(
+        root, rules=[Rule(f"bit-{bit}", "33UUP/2021-03-01/SCL", times=1) for bit in bits]
+    ) as server:
         fetched(server.url, tmp_path / "c.zarr")
-        assert server.faults()["flip"] == 12
+        assert sum(server.faults().get(f"bit-{bit}", 0) for bit in bits) == 2
     ours, theirs = read_provenance(tmp_path / "c.zarr"), read_provenance(done)
     pd.testing.assert_series_equal(ours["sha256"], theirs["sha256"])
     pd.testing.assert_series_equal(ours["item_id"], theirs["item_id"])
@@ -234,7 +239,6 @@ def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_pat
     ("fault", "words"),
     [
         ("html", r"answered with a web page instead of .*; what was read is kept, the same command goes on"),
-        ("whole", r"comes only as a whole"),
         ("500", r"answered 500"),
     ],
 )

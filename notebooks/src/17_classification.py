@@ -10,6 +10,7 @@
 # %%
 # %matplotlib inline
 import os
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,8 +27,9 @@ from seco_lab.viz.scores import k_curve_figure, label_curve_figure, results_figu
 
 # %%
 FAST = os.environ.get("SECO_LAB_FAST") == "1"
-EXAM, SIDE = (100, 10) if FAST else (900, 26)
+EXAM, SIDE = (60, 8) if FAST else (900, 26)
 SHARES, SEEDS = ((0.2, 1), (0,)) if FAST else ((0.02, 0.05, 0.1, 0.5, 1), (0, 1, 2))
+STRENGTHS = (1e-2,) if FAST else (1e-1, 1e-2, 1e-3, 1e-4)  # of the penalty, to choose from
 SIZE_PX = 32
 WEIGHTS = os.environ.get("SECO_LAB_WEIGHTS", "../data/tiny_encoder.pt")  # or a run of your own
 
@@ -64,10 +66,11 @@ print(f"{encoder.name}: {spec.sensor}, {', '.join(spec.bands)}; {encoder.num_fea
 # filters, the untrained twin, and the nearest training place on the map. Which will be hardest to beat?
 
 # %%
-settings = ProbeSettings(size_px=SIZE_PX)
+settings = ProbeSettings(size_px=SIZE_PX, strengths=STRENGTHS)
 task = ClassTask.of("land cover", cube, measures=("f1",))
 trained = evaluate_classes(task, encoder, spec, settings, name="trained")
-untrained = evaluate_classes(task, twin, spec, settings, name="untrained twin")
+quick = replace(settings, baselines=False)  # the floors are the same
+untrained = evaluate_classes(task, twin, spec, quick, name="untrained twin")
 results_figure([trained, untrained])
 
 # %%
@@ -115,7 +118,8 @@ if official is not None:
 
 # %%
 features = features_to_compare(task, encoder, spec, settings, name="trained")
-curve = label_curve(features, task.labels, task.truth, shares=SHARES, seeds=SEEDS)
+options = {"shares": SHARES, "seeds": SEEDS, "strengths": STRENGTHS}
+curve = label_curve(features, task.labels, task.truth, **options)
 label_curve_figure(curve)
 
 # %%

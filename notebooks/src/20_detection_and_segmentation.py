@@ -110,7 +110,9 @@ detection = evaluate_detection(encoder, spec, train, test, seek, class_names=("b
 detection.to_frame()
 
 # %% [markdown]
-# **Question.** The same detector on an *untrained* encoder stands below. Is the difference clear?
+# **Read it honestly.** A detector needs thousands of steps; the few of this notebook find next to nothing.
+# What you can see here is the machinery, and that a number without its neighbours says nothing: the same
+# detector on an *untrained* encoder stands below.
 #
 # ## 4 A segmenter
 #

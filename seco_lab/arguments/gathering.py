@@ -44,6 +44,9 @@ def add_gather(commands: Any) -> None:
         "folder of imagery (simulated)",
     )
     gather.add_argument("--seasons", type=int, help="dates per place (5)")
+    gather.add_argument(
+        "--quarters", metavar="YEARS", help="the middle of each quarter of these years, such as 2023,2024"
+    )
     gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
     gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
     gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")

@@ -53,6 +53,10 @@ class StacApi:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r}, collection={self.collection!r})"
 
+    def __getstate__(self) -> dict[str, object]:
+        """All but the open connection: a worker in another process opens its own."""
+        return {name: value for name, value in vars(self).items() if name != "_client"}
+
     def search(self, bbox: BBox, start: np.datetime64, end: np.datetime64) -> list[Scene]:
         """All scenes that meet the box in that time, from page after page."""
         items = [(item, "") for item in self._items(bbox, start, end)]

@@ -57,7 +57,8 @@ def find_scenes(
         size_px: Side of a patch in pixels of 10 m.
         bands: "all", "rgb", "B02,B03" or names; the scene classification is always wanted too.
         snap: "grid": the patch lies at its place, to 30 m. "block": it is shifted by at most half an internal
-            tile (2.6 km) so that it lies in one, which takes about half of the bytes to read.
+            tile (2.6 km) so that it lies in one, which takes about half of the bytes to read; where
+            another patch is in the way it stays at its place.
         steps: Where to look further when there is no scene, as from ``ladder``.
         candidates: Most scenes of a season.
         cell_deg: Side of a cell.
@@ -192,12 +193,10 @@ def _laid(
             laid.append(one)
             continue
         corner, neighbour = settled(name, one.grid, one.corner, size_px=size_px, ground=ground)
-        if corner is not None:
-            laid.append((one, corner))
-        elif neighbour:
-            laid.append(Missing("overlap", f"in an internal tile it would overlap {neighbour}"))
+        if corner is None:
+            laid.append(Missing("overlap", f"{neighbour}, shifted into an internal tile, would overlap it"))
         else:
-            laid.append(Missing("no tile", "no internal tile holds the whole patch"))
+            laid.append((one, corner))
     return laid
 
 

@@ -76,6 +76,15 @@ class SasTokens:
         self._tokens: dict[str, _Token] = {}
         self._lock = Lock()
 
+    def __getstate__(self) -> dict[str, object]:
+        """All but the lock: a worker in another process has its own."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """What another process sent."""
+        vars(self).update(state)
+        self._lock = Lock()
+
     def sign(self, href: str, *, fresh: bool = False) -> str:
         """The address with a token; one that lies elsewhere, or has a signature of its own, as it is.
 

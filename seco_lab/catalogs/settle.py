@@ -57,16 +57,17 @@ class Ground:
 
 def settled(
     name: str, grid: TileGrid, corner: Corner, *, size_px: int, ground: Ground
-) -> tuple[Corner | None, str | None]:
-    """The nearest corner in one internal tile at which the patch overlaps none before it.
+) -> tuple[Corner | None, str]:
+    """The nearest corner in one internal tile at which the patch overlaps none before it, else its own place.
 
     Returns:
         The corner, or None and the name of the patch in its way.
     """
-    neighbour = None
-    for moved in corners_in_blocks(grid, corner, size_px):
-        neighbour = ground.under(grid.epsg, moved)
-        if neighbour is None:
+    neighbour = ""
+    for moved in (*corners_in_blocks(grid, corner, size_px), corner):
+        found = ground.under(grid.epsg, moved)
+        if found is None:
             ground.lay(name, grid.epsg, moved)
-            return moved, None
+            return moved, ""
+        neighbour = found
     return None, neighbour

@@ -38,7 +38,14 @@ def _sampler(args: argparse.Namespace) -> Sampler:
 def gather(args: argparse.Namespace) -> dict[str, Any]:
     """Fill a cube from a source, or turn a folder of imagery into one."""
     if args.places == "-":
-        _refuse(args, "a folder of imagery has its own dates and places", "years_apart", "max_cloud", "snap")
+        _refuse(
+            args,
+            "a folder of imagery has its own dates and places",
+            "years_apart",
+            "quarters",
+            "max_cloud",
+            "snap",
+        )
         return _gather_folder(args)
     if args.source == "simulated":
         _refuse(args, "the simulated world has no files", "snap")
@@ -79,11 +86,27 @@ def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
 
 def dates_of(args: argparse.Namespace, places: Sequence[Place]) -> NDArray[np.datetime64]:
     """When to look at each place, by the options of ``gather``."""
-    from seco_lab.seasons import random_phase, years_apart
+    from seco_lab.seasons import quarters, random_phase, years_apart
 
-    reference, seasons = args.reference_date, args.seasons or 5
-    dates = random_phase(places, seed=args.seed, reference=reference, seasons=seasons)
+    if args.quarters is None:
+        reference, seasons = args.reference_date, args.seasons or 5
+        dates = random_phase(places, seed=args.seed, reference=reference, seasons=seasons)
+    else:
+        _refuse(args, "--quarters gives four dates a year", "seasons")
+        dates = quarters(len(places), years=_years(args.quarters))
     return dates if args.years_apart is None else years_apart(dates, years=args.years_apart)
+
+
+def _years(text: str) -> list[int]:
+    """Years of "2023,2024".
+
+    Raises:
+        ValueError: Not years that Sentinel-2 has seen or will see.
+    """
+    words = text.split(",")
+    if not all(word.strip().isdigit() and 2015 <= int(word) <= 2100 for word in words):
+        raise ValueError(f"--quarters wants years such as 2023 or 2023,2024, got {text!r}")
+    return [int(word) for word in words]
 
 
 def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:

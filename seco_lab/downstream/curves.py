@@ -18,6 +18,7 @@ from seco_lab.downstream.floors import nearest_km, statistics_of, untrained_like
 from seco_lab.downstream.knn import KS, knn_predict, knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, class_subset, holdout, labels_of
 from seco_lab.downstream.linear_probe import linear_probe
+from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.result import Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes
 from seco_lab.input_spec import InputSpec
@@ -36,6 +37,7 @@ def label_curve(
     *,
     shares: Sequence[float] = SHARES,
     seeds: Sequence[int] = (0, 1, 2),
+    strengths: Sequence[float] = STRENGTHS,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Accuracy with a share of the labels: everything is chosen within that share, on a fifth of it.
@@ -46,6 +48,7 @@ def label_curve(
         truth: Shape (M,).
         shares: Parts of the training labels; each class keeps at least one image.
         seeds: Each draws nested subsets of its own; all labels are all labels, so share 1 is fitted once.
+        strengths: Penalties of the logistic regression to choose from.
         device: Where to fit.
 
     Returns:
@@ -63,8 +66,9 @@ def label_curve(
         for share in shares:
             for seed in seeds if share < 1 else seeds[:1]:
                 kept = class_subset(labels, share, seed=seed)
-                linear = linear_probe(train[kept], labels[kept], test, seed=seed, device=device).predicted
-                voted = knn_probe(train[kept], labels[kept], test, seed=seed)[0]
+                asked = train[kept], labels[kept], test
+                linear = linear_probe(*asked, strengths=strengths, seed=seed, device=device).predicted
+                voted = knn_probe(*asked, seed=seed)[0]
                 row = {"features": who, "share": share, "images": len(kept), "seed": seed}
                 rows += [row | _scored("linear", linear == truth), row | _scored("knn", voted == truth)]
     return pd.DataFrame(rows)

@@ -19,7 +19,7 @@ from seco_lab.fetch.local import LocalReading, Pace
 from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.fetch.tables import provenance_path, write_tables
 from seco_lab.gather.ledger import check_disk, rejected_path
-from seco_lab.remote import Signer, UnreachableError
+from seco_lab.remote import Signer, Traffic, UnreachableError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -135,19 +135,24 @@ def fetch(
                 f"none of the {len(ledger.jobs)} places could be had ({next(iter(why.values()))[0]}); all "
                 f"reasons are in {rejected_path(out)}"
             )
-        cost = ledger.journal.cost()
         if not ledger.left():
             ledger.journal.tidy()
-        return FetchReport(
-            out,
-            ledger.count(STORED) + ledger.count(FETCHED) - already,
-            already,
-            ledger.count(REJECTED),
-            ledger.count(FAILED),
-            cost.requests - before.requests,
-            cost.bytes - before.bytes,
-            perf_counter() - begun,
-        )
+        return _report(ledger, already, before, perf_counter() - begun)
+
+
+def _report(ledger: Ledger, already: int, before: Traffic, seconds: float) -> FetchReport:
+    """What was done since ``already`` places were there and ``before`` had been spent."""
+    cost = ledger.journal.cost()
+    return FetchReport(
+        path=ledger.out,
+        gathered=ledger.count(STORED) + ledger.count(FETCHED) - already,
+        already=already,
+        rejected=ledger.count(REJECTED),
+        failed=ledger.count(FAILED),
+        requests=cost.requests - before.requests,
+        bytes=cost.bytes - before.bytes,
+        seconds=seconds,
+    )
 
 
 def wanted_of(tasks: Tasks, max_cloud: float, max_nodata_share: float) -> Wanted:

@@ -25,6 +25,7 @@ from seco_lab.sources.baseline import without_offset
 from seco_lab.sources.series import clear_pixels
 
 Result = TypeVar("Result")
+_TRIES = 3  # of a file that seems to be of a kind that cannot be read
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,14 @@ class SceneReader:
         return await self._sure(candidate, partial(self._read, candidate, look))
 
     async def _sure(self, candidate: Candidate, read: Callable[[], Awaitable[Result]]) -> Result:
-        """What is read, at the second try if need be: a header damaged on the way must not cost the scene."""
-        try:
-            return await read()
-        except UnsupportedError:
-            for href in candidate.assets.values():
-                self._reader.forget(href)
-            return await read()
+        """What is read, at a later try if need be: a header damaged on the way must not cost the scene."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await read()
+            except UnsupportedError:
+                for href in candidate.assets.values():
+                    self._reader.forget(href)
+        return await read()
 
     async def _read(self, candidate: Candidate, look: Look) -> Image:
         bands = self._wanted.bands

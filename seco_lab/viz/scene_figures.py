@@ -100,7 +100,7 @@ def change_figure(pair: xr.Dataset, scores: ArrayLike, *, threshold: float, tile
     panels = {
         "before": before,
         "after": after,
-        "score": scores,
+        "score": np.minimum(scores, np.quantile(scores, 0.98)),  # a few extremes would hide the rest
         "found green, missed orange, false alarm yellow": np.where(shown[..., None], rgb, after // 2 + 96),
     }
     height, width = scores.shape

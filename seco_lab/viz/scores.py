@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seco_lab.viz.colours import OKABE_ITO
-from seco_lab.viz.plots import INK, SOFT, _figure
+from seco_lab.viz.plots import INK, SOFT, empty_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def results_figure(
         raise LookupError(f"no result has the score {score!r}; there are {has}")
     rows += [(name, floor, SOFT) for name, floor in _floors(results[0], score)]
     lines = [(row["name"], float(row[score])) for row in published if row.get(score)]
-    figure = _figure(6.4, 0.9 + 0.28 * (len(rows) + len(lines)))
+    figure = empty_figure(6.4, 0.9 + 0.28 * (len(rows) + len(lines)))
     axis = figure.add_subplot()
     for place, (_, value, colour) in enumerate(rows):
         axis.plot([100 * value.low, 100 * value.high], [place] * 2, color=colour, linewidth=2)
@@ -73,7 +73,7 @@ def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear") -> Figure:
         curve: From ``seco_lab.downstream.curves.label_curve``.
         probe: "linear" or "knn".
     """
-    figure = _figure(6.0, 3.6)
+    figure = empty_figure(6.0, 3.6)
     axis = figure.add_subplot()
     part = curve[curve["probe"] == probe]
     for number, who in enumerate(part["features"].unique()):
@@ -95,7 +95,7 @@ def k_curve_figure(curve: pd.DataFrame) -> Figure:
     Args:
         curve: From ``seco_lab.downstream.curves.k_curve``.
     """
-    figure = _figure(6.0, 3.2)
+    figure = empty_figure(6.0, 3.2)
     axis = figure.add_subplot()
     for number, who in enumerate(curve["features"].unique()):
         own = curve[curve["features"] == who]
@@ -115,7 +115,7 @@ def split_figure(gap: pd.DataFrame) -> Figure:
     Args:
         gap: From ``seco_lab.downstream.curves.split_gap``.
     """
-    figure = _figure(6.0, 3.2)
+    figure = empty_figure(6.0, 3.2)
     axis = figure.add_subplot()
     probes, splits = list(gap["probe"].unique()), list(gap["split"].unique())
     for number, split in enumerate(splits):

@@ -156,7 +156,7 @@ def melt(page, hand):
     page.click("[data-view=melt]")
     page.locator(".se-track input").fill("0.5")
     page.wait_for_function(
-        "r => r.explorer.stage.pane.box.dataset.painted && r.explorer.stage.pane.after.small",
+        "r => r.explorer.stage.pane.box.dataset.painted && r.explorer.stage.pane.after?.small",
         arg=hand.root,
         polling=100,
     )
@@ -224,7 +224,7 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
     page.click("[data-view=melt]")
     page.locator(".se-track input").fill("2.5")
     page.wait_for_function(
-        "r => r.explorer.stage.pane.before.small && r.explorer.stage.pane.progress === 0.5",
+        "r => r.explorer.stage.pane.before?.small && r.explorer.stage.pane.progress === 0.5",
         arg=hand.root,
         polling=100,
     )

@@ -3,6 +3,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from fake_stac import FakeStac, Fault
 from stac_items import TILE_M, earth_search_item, outline, planetary_item
 
@@ -16,6 +17,7 @@ from seco_lab.catalogs import (
     save_tasks,
     scene_of,
 )
+from seco_lab.catalogs.grid import to_utm
 from seco_lab.places import Place, plan_of
 
 DATES = np.array(["2024-07-01", "2024-04-08", "2024-01-15"], "datetime64[D]")
@@ -94,13 +96,14 @@ def test_one_tile_the_deepest_with_all_dates(tmp_path):
 def test_half_scenes_at_the_edge_of_a_swath_are_left_out(tmp_path):
     half = {"type": "Polygon", "coordinates": [outline(32633, 300000, 5800020, right=345000)]}
     east, west = Place("east", 12.99, 51.9), Place("west", 12.3, 51.9)
-    tasks = find(passes(geometry=half), tmp_path, [east, west])
+    edge = Place("edge", *to_utm(32633).transform(345_500, 5_752_000, direction="INVERSE"))
+    tasks = find(passes(geometry=half), tmp_path, [east, west, edge])
     assert tasks.patches == ["west"]
     assert "do not show the whole patch" in why(tasks)["east"]
-    assert kinds(tasks) == ["cut off"]
+    assert kinds(tasks) == ["cut off", "cut off"]
     other = {"type": "Polygon", "coordinates": [outline(32633, 340000, 5800020)]}
     split = [*passes(geometry=half), *passes(geometry=other, sequence=1)]
-    assert find(split, tmp_path / "split", [east, west]).patches == ["east", "west"]
+    assert find(split, tmp_path / "split", [east, west, edge]).patches == ["east", "west", "edge"]
 
 
 def test_ladder_goes_to_another_year_and_asks_for_it_only_then(tmp_path):
@@ -153,11 +156,10 @@ def test_every_place_is_in_the_tasks_or_among_the_rejected(tmp_path):
 
 
 def test_shifted_patches_lie_in_one_internal_tile_each(tmp_path):
-    rng = np.random.default_rng(0)
-    places = [
-        Place(f"p{i}", *xy) for i, xy in enumerate(rng.uniform((12.2, 51.5), (13.4, 52.1), (40, 2)).tolist())
-    ]
+    apart = [(12.3 + 0.13 * i, 51.6 + 0.09 * j) for i in range(6) for j in range(5)]  # 9 and 10 km
+    places = [Place(f"p{i}", *xy) for i, xy in enumerate(apart)]
     tasks = find(passes(), tmp_path, places, snap="block")
+    assert len(tasks.patches) == 30
     for begin in (tasks.table["x0"] - 300000, 5800020 - tasks.table["y0"]):
         assert (begin // 5120 == (begin + 2630) // 5120).all()
     shorter = find(passes(), tmp_path / "short", places[:20], snap="block")
@@ -173,8 +175,6 @@ def test_at_the_antimeridian(tile, epsg, lon, tmp_path):
     east = [[x if x > 0 else x + 360 for x, _ in ring], [y for _, y in ring]]
     # As the GeoJSON standard wants it: two polygons that meet at 180.
     cut = {"type": "MultiPolygon", "coordinates": []}
-    import shapely
-
     whole = shapely.polygons(np.stack(east, axis=1))
     for low, turn in ((0, 0), (180, -360)):
         part = shapely.intersection(whole, shapely.box(low, -90, low + 180, 90))

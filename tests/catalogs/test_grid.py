@@ -81,7 +81,7 @@ def test_shifted_patches_do_not_overlap():
             assert neighbour in {name for name, _ in laid}
         else:
             laid.append((f"p{number}", moved))
-    assert 20 < len(laid) < 150
+    assert 40 < len(laid) < 150
     for i, (_, a) in enumerate(laid):
         assert all(abs(a.x0 - b.x0) >= 2640 or abs(a.y0 - b.y0) >= 2640 for _, b in laid[:i])
 
@@ -94,3 +94,12 @@ def test_neighbours_in_another_zone_are_seen():
     assert ground.under(32632, Corner(x - 1320, y + 1320)) == "west"
     x, y = to_utm(32632).transform(12.0, 50.2)
     assert ground.under(32632, Corner(x - 1320, y + 1320)) is None
+
+
+def test_a_patch_without_a_free_shift_stays_at_its_place():
+    ground, second = Ground(SIZE), Corner(GRID.left + 3000, GRID.top - 300)  # a border at 5120 m cuts it
+    assert [m.x0 - GRID.left for m in corners_in_blocks(GRID, second, SIZE)] == [2460, 5160]
+    for x in (300, 5700):
+        ground.lay(f"at {x}", GRID.epsg, Corner(GRID.left + x, second.y0))
+    assert settled("second", GRID, second, size_px=SIZE, ground=ground) == (second, "")
+    assert settled("third", GRID, second, size_px=SIZE, ground=ground) == (None, "second")

@@ -51,7 +51,9 @@ def test_more_labels_help(blobs):
         "own": (features[:400], features[400:]),
         "noise": (features[:400, :1] * 0, features[400:, :1] * 0),
     }
-    curve = label_curve(given, labels[:400], labels[400:], shares=(0.02, 0.2, 1), seeds=(0, 1), device="cpu")
+    curve = label_curve(
+        given, labels[:400], labels[400:], shares=(0.02, 0.2, 1), seeds=(0, 1), strengths=(1e-2, 1e-4)
+    )
     linear = curve[(curve["probe"] == "linear") & (curve["features"] == "own")]
     mean = linear.groupby("images")["value"].mean()
     assert mean.index.tolist() == [8, 80, 400]

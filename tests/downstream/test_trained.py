@@ -44,13 +44,20 @@ def lists():
 def settings(tmp_path_factory):
     """Features are computed once for all tasks."""
     options = FeatureOptions(device="cpu", cache=tmp_path_factory.mktemp("features"))
-    return ProbeSettings(size_px=SIZE_PX, baselines=False, strengths=(1e-1, 1e-2, 1e-3), features=options)
+    return ProbeSettings(size_px=SIZE_PX, baselines=False, strengths=(1e-2,), features=options)
+
+
+def evaluate_eurosat_at(encoder, spec, train, test, settings):
+    """EuroSAT's door takes its settings one by one."""
+    options = {"baselines": False, "strengths": settings.strengths, "cache": settings.features.cache}
+    return evaluate_eurosat(encoder, spec, train, test, size_px=SIZE_PX, device="cpu", **options)
 
 
 @pytest.mark.parametrize(
     ("evaluate", "scores"),
     [
-        (evaluate_fmow, ("linear", "knn")),
+        (evaluate_eurosat_at, ("linear", "knn")),
+        (evaluate_fmow, ("linear", "linear_f1")),
         (evaluate_naip, ("linear",)),
         (evaluate_geoimagenet, ("linear", "linear_top5")),
         (evaluate_fmow_temporal, ("mean_features", "vote", "mean_scores_f1")),
@@ -66,14 +73,6 @@ def test_trained_beats_untrained(evaluate, scores, encoders, lists, settings):
         found = compare(good, bad, score)
         assert found.difference > 0, score
     assert compare(good, bad).low > 0, "the sign of the main difference is sure"
-
-
-def test_trained_beats_untrained_on_eurosats_own_door(encoders, lists, settings):
-    trained, untrained, spec = encoders
-    options = {"size_px": SIZE_PX, "baselines": False, "device": "cpu", "cache": settings.features.cache}
-    train, test = (cube.isel(season=[0]) for cube in lists)
-    good, bad = (evaluate_eurosat(e, spec, train, test, **options) for e in (trained, untrained))
-    assert compare(good, bad).low > 0
 
 
 def test_trained_beats_untrained_on_several_labels(encoders, lists, settings):

@@ -15,7 +15,7 @@ export class LabelPanel {
       onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
     this.said = element("p", { class: "se-said", role: "status" });
     this.next = button("Label me next ★", () => this.goNext(), { class: "se-strong" });
-    this.file = element("input", { type: "file", accept: ".json,.parquet", hidden: true, onchange: (e) => this.load(e.target.files[0]) });
+    this.file = element("input", { type: "file", accept: ".json", hidden: true, onchange: (e) => this.load(e.target.files[0]) });
     this.views = [["labels, learned", "Show classes"], ["labels, uncertainty", "Show uncertainty"]].map(([by, text]) => button(text, () => explorer.set("colour_by", by), { "data-by": by }));
     this.root = element("section", { class: "se-panel" },
       element("div", { class: "se-actions" }, this.name, button("Add class", () => this.add())), this.list,
