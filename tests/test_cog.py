@@ -154,7 +154,7 @@ def test_other_names_and_other_files_are_refused(found, tmp_path):
         save_area_embeddings(found, tmp_path / "area.png")
     with pytest.raises(ValueError, match="one season, got 2"):
         save_area_embeddings(found.isel(season=[0, 0]), tmp_path / "area.tif")
-    with pytest.raises(ValueError, match="need the dimensions"):
+    with pytest.raises(ValueError, match="as embed_area makes it"):
         save_area_embeddings(found.isel(season=0), tmp_path / "area.tif")
     with pytest.raises(FileNotFoundError, match="no embeddings at"):
         open_area_embeddings(tmp_path / "none.tif")

@@ -5,6 +5,7 @@ import json
 import shutil
 import struct
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -166,7 +167,12 @@ def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, 
     with FaultServer(root, latency_s=0.02) as server:
         import _thread
 
-        threading.Timer(0.8, _thread.interrupt_main).start()
+        def interrupt_in_the_middle():
+            while server.requests < 30:
+                time.sleep(0.005)
+            _thread.interrupt_main()
+
+        threading.Thread(target=interrupt_in_the_middle, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
             fetched(server.url, tmp_path / "c.zarr")
         asked = server.requests

@@ -1,6 +1,5 @@
 """A practice archive, searched and fetched as a real one: by the command line, as a source, by a cluster."""
 
-import asyncio
 import functools
 import json
 import os
@@ -13,6 +12,7 @@ import pytest
 from archive import write_archive
 from fault_server import FaultServer
 from fetching import fetched, fingerprint
+from loops import run
 
 from seco_lab.catalogs import open_catalog
 from seco_lab.cli import main
@@ -59,7 +59,7 @@ def test_an_archive_holds_what_the_world_shows(practice):
     assert late
     assert early
     for scene in (late[0], early[0]):
-        opened = asyncio.run(CogReader(DiskParts()).open(scene.assets["B01"].href)).header
+        opened = run(CogReader(DiskParts()).open(scene.assets["B01"].href)).header
         assert opened.transform == (
             60.0,
             scene.assets["B01"].transform[2],

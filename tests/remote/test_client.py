@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fault_server import FaultServer, Rule
+from loops import run
 
 from seco_lab.remote import (
     AllParts,
@@ -45,7 +46,7 @@ async def reading(server, *, signer=None, start=100, stop=9000, **options):
 
 
 def read(server, **options):
-    return asyncio.run(reading(server, **options))
+    return run(reading(server, **options))
 
 
 def test_a_part_and_the_end_of_a_file(root):
@@ -84,7 +85,7 @@ def test_retry_after_is_waited_for_by_all_requests(root, wait):
 
     with FaultServer(root, rules=[Rule("429", times=1)], retry_after=wait) as server:
         begun = time.perf_counter()
-        client = asyncio.run(read_many(server))
+        client = run(read_many(server))
         assert time.perf_counter() - begun > 0.9
         (gate,) = client.gates.values()
         assert gate.throttled == 1
@@ -196,7 +197,7 @@ def test_a_replaced_file_is_seen(root):
             await client.read(f"{server.url}/a.bin", 100, 200, version=part.version)
 
     with FaultServer(root) as server, pytest.raises(ChangedError, match="replaced while it was read"):
-        asyncio.run(read_twice(server))
+        run(read_twice(server))
     with FaultServer(root) as server, pytest.raises(ChangedError, match="shorter than it was"):
         read(server, start=90_000, stop=90_010)
 
@@ -211,7 +212,7 @@ def test_a_rate_limit_is_found_by_itself(root):
             return client, gate
 
     with FaultServer(root, rate=40, retry_after="0", latency_s=0.02) as server:
-        client, gate = asyncio.run(read_many(server))
+        client, gate = run(read_many(server))
     assert client.traffic.requests > 60
     assert gate.throttled > 0
     assert gate.limit < 16
@@ -235,7 +236,7 @@ def test_the_gate_doubles_until_the_first_complaint_then_grows_by_one_a_round():
             gate.refused(third, 0)
         return gate.limit
 
-    assert asyncio.run(ask()) == 1.0
+    assert run(ask()) == 1.0
 
 
 def test_no_more_requests_at_a_time_than_the_gate_lets_through():
@@ -253,7 +254,7 @@ def test_no_more_requests_at_a_time_than_the_gate_lets_through():
         await asyncio.gather(*(one() for _ in range(40)))
         return most
 
-    assert asyncio.run(ask()) == 3
+    assert run(ask()) == 3
 
 
 def test_other_addresses(root):
@@ -262,11 +263,11 @@ def test_other_addresses(root):
             return (await parts.read(href, 5, 10)).content, parts.traffic
 
     for href in (str(root / "a.bin"), (root / "a.bin").as_uri()):
-        content, traffic = asyncio.run(read_any(href))
+        content, traffic = run(read_any(href))
         assert content == CONTENT[5:10]
         assert traffic.bytes == 5
     with pytest.raises(UnsupportedError, match="wanted an address of https or a path, got s3://"):
-        asyncio.run(read_any("s3://bucket/a.bin"))
+        run(read_any("s3://bucket/a.bin"))
 
 
 def test_the_interpreter_ends_well(root):

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import rasterio
+from loops import run
 from rasterio.windows import Window
 
 from seco_lab.remote import CogReader, CorruptError, GoneError, UnsupportedError
@@ -31,7 +32,7 @@ def write(path, *, dtype="uint16", count=1, shape=(300, 517), form=None):
 
 
 def window_of(path, top, left, height, width, parts=None):
-    return asyncio.run(CogReader(parts or DiskParts()).read(str(path), top, left, height, width))
+    return run(CogReader(parts or DiskParts()).read(str(path), top, left, height, width))
 
 
 def gdal_window(path, top, left, height, width):
@@ -66,7 +67,7 @@ def test_every_form_of_one_sample_equals_gdal(tmp_path):
             assert ours.dtype == theirs.dtype, form
             np.testing.assert_array_equal(ours, theirs, err_msg=str(form))
 
-    asyncio.run(check_all())
+    run(check_all())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_the_header_is_read_once_and_neighbours_come_together(tmp_path):
         reader = CogReader(parts)
         await asyncio.gather(*(reader.read(str(path), 10, 10, 100, 700) for _ in range(2)))
 
-    asyncio.run(read_twice())
+    run(read_twice())
     headers = [one for one in parts.asked if one[0] == 0]
     assert len(headers) == 1
     assert len(parts.asked) == 3, "six tiles of a row lie together: one request for each window"
@@ -141,7 +142,7 @@ def test_a_header_longer_than_the_first_bytes(tmp_path):
 
 def test_where_it_lies(tmp_path):
     path = write(tmp_path / "a.tif", form=TILED)
-    opened = asyncio.run(CogReader(DiskParts()).open(str(path)))
+    opened = run(CogReader(DiskParts()).open(str(path)))
     assert opened.header.transform == (10.0, 600000.0, -10.0, 5700000.0)
     assert opened.header.epsg == 32633
     assert opened.size == path.stat().st_size
@@ -150,7 +151,7 @@ def test_where_it_lies(tmp_path):
 def test_damage_is_seen(tmp_path):
     path = write(tmp_path / "a.tif", form={**TILED, "compress": "deflate", "predictor": 2})
     whole = path.read_bytes()
-    opened = asyncio.run(CogReader(DiskParts()).open(str(path)))
+    opened = run(CogReader(DiskParts()).open(str(path)))
     middle = int(opened.header.offsets[0] + opened.header.counts[0] // 2)
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :])
     with pytest.raises(CorruptError, match=r"damaged|cut short"):
@@ -188,7 +189,7 @@ def test_flipped_bits_of_a_header_never_give_other_pixels_of_a_deflated_band(tmp
             if where == grid and not np.array_equal(found, right):
                 wrong.append(bit)
 
-    asyncio.run(flip_all())
+    run(flip_all())
     assert wrong == []
 
 
