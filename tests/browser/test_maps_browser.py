@@ -8,7 +8,7 @@ pytest.importorskip("playwright")
 pytest.importorskip("jupyterlab")
 pytest.importorskip("leafmap")
 
-from lab import CHROMIUM, chromium, running_lab
+from lab import CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,
@@ -54,15 +54,14 @@ def wait_for(page, condition):
     raise AssertionError(f"the map shows {dict(zip(('red', 'blue', 'black'), counts, strict=True))} pixels")
 
 
-def test_maplibre_draws_offline_and_answers(tmp_path):
-    with running_lab(tmp_path) as lab, chromium() as browser:
-        page = lab.open(browser, "maps.ipynb", CELLS, width=900, height=700)
-        lab.run_all(page)
-        lab.wait_for_text(page, "BUILT")
-        red, blue, black = wait_for(page, lambda counts: min(counts[:2]) > 500)
-        assert abs(red - blue) < 0.2 * red, "both pictures are of one size"
-        box = page.locator(".maplibregl-canvas").first.bounding_box()
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        wait_for(page, lambda counts: counts[2] > black + 40)
-        wrong = [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
-        assert not [text for text in wrong if "style.json" in text], "no style is fetched"
+def test_maplibre_draws_offline_and_answers(lab, browser):
+    page = lab.open(browser, "maps.ipynb", CELLS, width=900, height=700)
+    lab.run_all(page)
+    lab.wait_for_text(page, "BUILT")
+    red, blue, black = wait_for(page, lambda counts: min(counts[:2]) > 500)
+    assert abs(red - blue) < 0.2 * red, "both pictures are of one size"
+    box = page.locator(".maplibregl-canvas").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wait_for(page, lambda counts: counts[2] > black + 40)
+    wrong = [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
+    assert not [text for text in wrong if "style.json" in text], "no style is fetched"

@@ -10,7 +10,7 @@ from seco_lab.downstream.monitor import KnnMonitor
 
 
 def test_knows_colours_and_leaves_the_encoder_alone():
-    monitor = KnnMonitor(class_cube(90, difficulty=0.1), CLASS_SPEC, device="cpu")
+    monitor = KnnMonitor(class_cube(180, difficulty=0.1), CLASS_SPEC, device="cpu")
     encoder = tiny_encoder().train()
     encoder(torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
     before, chance = copy.deepcopy(encoder.state_dict()), torch.get_rng_state()
