@@ -1,5 +1,6 @@
 """From tasks to a cube: true pixels, the right scenes, reasons for what is given up, clear refusals."""
 
+import asyncio
 import errno
 import json
 import shutil
@@ -37,6 +38,7 @@ from seco_lab.fetch import (
 )
 from seco_lab.fetch import ledger as ledger_module
 from seco_lab.fetch.journal import Journal
+from seco_lab.fetch.local import LocalReading, Pace
 from seco_lab.remote import UnreachableError, Unsigned, retries
 from seco_lab.store import open_cube
 
@@ -113,6 +115,19 @@ def test_a_cloudy_place_costs_no_band(root, tmp_path):
         with pytest.raises(LookupError, match="none of the 1 places could be had"):
             run(cloudy, tmp_path / "c.zarr")
         assert {path.rsplit("/")[-1] for path, _, _ in server.log} == {"SCL.tif"}
+
+
+def test_leaving_at_the_moment_at_which_the_reading_ends(monkeypatch):
+    loop_ended, run_loop = threading.Event(), asyncio.run
+
+    def lingering(work):
+        run_loop(work)
+        loop_ended.set()
+        time.sleep(0.2)  # the loop is closed, its thread alive
+
+    monkeypatch.setattr(asyncio, "run", lingering)
+    with LocalReading([], None, Unsigned(), Pace()):
+        assert loop_ended.wait(10)
 
 
 def test_cloud_is_allowed_when_asked_for(root, tmp_path):

@@ -70,8 +70,9 @@ class LocalReading:
 
     def __exit__(self, *error: object) -> None:
         """Ends what is under way."""
-        if self._thread.is_alive() and self._loop and self._main:
-            self._loop.call_soon_threadsafe(self._main.cancel)
+        if self._loop and self._main:
+            with suppress(RuntimeError):  # the loop has ended by itself, maybe this very moment
+                self._loop.call_soon_threadsafe(self._main.cancel)
         self._thread.join()
 
     def __iter__(self) -> Iterator[Outcome]:
