@@ -9,9 +9,13 @@ from seco_lab.commands.probing import told
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from seco_lab.downstream.detection import DetectionProtocol
+    from seco_lab.downstream.result import Result
+    from seco_lab.downstream.tile_training import TileProtocol
     from seco_lab.input_spec import InputSpec
     from seco_lab.sources.scenes import Scenes
 
@@ -22,13 +26,7 @@ def xview(args: argparse.Namespace) -> dict[str, Any]:
 
     protocol = _detection_protocol(args)
     scenes = load_xview(args.data, labels=args.labels, limit=args.limit)
-    _say_notes(scenes)
-    encoder, spec = _encoder(args, scenes)
-    result = evaluate_xview(
-        encoder, spec, scenes, protocol=protocol, name=str(args.weights), seed=args.seed, device=args.device,
-        progress=True,
-    )  # fmt: skip
-    return told(result, args)
+    return _judged(args, scenes, evaluate_xview, protocol)
 
 
 def spacenet(args: argparse.Namespace) -> dict[str, Any]:
@@ -38,9 +36,16 @@ def spacenet(args: argparse.Namespace) -> dict[str, Any]:
 
     protocol = SegmentationProtocol(**_schedule(args))
     scenes = load_spacenet(args.data, variant=args.variant, limit=args.limit)
-    _say_notes(scenes)
+    return _judged(args, scenes, evaluate_spacenet, protocol)
+
+
+def _judged(
+    args: argparse.Namespace, scenes: Scenes, evaluate: Callable[..., Result], protocol: TileProtocol
+) -> dict[str, Any]:
+    if scenes.notes:
+        say("left out: " + "; ".join(scenes.notes))
     encoder, spec = _encoder(args, scenes)
-    result = evaluate_spacenet(
+    result = evaluate(
         encoder, spec, scenes, protocol=protocol, name=str(args.weights), seed=args.seed, device=args.device,
         progress=True,
     )  # fmt: skip
@@ -78,8 +83,3 @@ def _encoder(args: argparse.Namespace, scenes: Scenes) -> tuple[nn.Module, Input
     if args.measure_input:
         spec = measured_on_scenes(scenes, size_px=spec.size_px, seed=args.seed)
     return encoder, spec
-
-
-def _say_notes(scenes: Scenes) -> None:
-    if scenes.notes:
-        say("left out: " + "; ".join(scenes.notes))

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
@@ -15,8 +14,8 @@ from tqdm.auto import tqdm
 from seco_lab.batch import generator_for
 from seco_lab.downstream.detection_scores import Judged, average_precisions, detection_scores
 from seco_lab.downstream.finetune import turned_boxes
-from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.result import Result
+from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained, by_class
 from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
 from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
 from seco_lab.downstream.tiles import (
@@ -232,24 +231,22 @@ def evaluate_detection(
     check_scenes(scenes, "boxes")
     split = split_scenes(scenes, test, share=test_share, seed=seed)
     names = tuple(class_names or getattr(scenes, "class_names", ("object",)))
-    asked = {"encoder": encoder}
-    if baselines:
-        asked["untrained"] = untrained_like(encoder, seed=seed)
-    judged = {}
-    for who, one in asked.items():
+
+    def judged_on(one: nn.Module) -> Judged:
         options = {"classes": len(names), "progress": progress}
         model = train_detector(one, spec, split.train, protocol, device=device, **options)
-        judged[who] = judge(model, spec, split.test, protocol, **options)
+        return judge(model, spec, split.test, protocol, **options)
+
+    judged = beside_untrained(encoder, judged_on, baselines=baselines, seed=seed)
     scores, above = detection_scores(judged, seed=seed)
-    others = {f"{who}_{key}": s for who in asked if who != "encoder" for key, s in scores[who].items()}
-    by_class = average_precisions(judged["encoder"])[0]
-    per_class = {n: None if np.isnan(v) else float(v) for n, v in zip(names, by_class, strict=True)}
-    settings = protocol.settings() | {"above": above, "objects": _counted(judged["encoder"], names)}
+    own = judged[ENCODER]
+    settings = protocol.settings() | {"above": above, "objects": _counted(own, names)}
     told = scene_protocol(
         encoder, spec, scenes, split, task=task, kind=protocol.kind, labels="boxes", classes=names,
         settings=settings, seed=seed,
     )  # fmt: skip
-    return Result(name, "ap50", scores["encoder"], others, per_class, told)
+    per_class = by_class(names, average_precisions(own)[0])
+    return Result(name, "ap50", scores[ENCODER], baseline_scores(scores), per_class, told)
 
 
 def judge(

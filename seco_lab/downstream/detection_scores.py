@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seco_lab.downstream.metrics import Comparison
 from seco_lab.downstream.result import Score
+from seco_lab.downstream.scene_results import scores_and_leads
 from seco_lab.nn.boxes import box_iou
 from seco_lab.nn.detection import Found
 
@@ -140,19 +140,11 @@ def detection_scores(
     chance, scenes = np.random.default_rng(seed), len(first.wanted)
     draws = [np.bincount(chance.integers(0, scenes, scenes), minlength=scenes) for _ in range(rounds)]
     draws = [times for times in draws if (first.wanted * times[:, None]).any()]
-    values = {who: np.array([_means(one, times) for times in (None, *draws)]) for who, one in judged.items()}
-    scores = {
-        who: {n: Score.drawn(v[0], v[1:]) for n, v in zip(("ap50", "ap"), table.T, strict=True)}
-        for who, table in values.items()
-    }
-    own, *others = judged
-    return scores, {who: _above(values[own][:, 0] - values[who][:, 0]) for who in others}
-
-
-def _means(judged: Judged, times: NDArray[np.int64] | None) -> tuple[float, float]:
-    table = average_precisions(judged, times)
-    return float(np.nanmean(table[0])), float(np.nanmean(table))
-
-
-def _above(differences: NDArray[np.float64]) -> dict[str, float]:
-    return vars(Comparison.of(differences[0], differences[1:]))
+    values = {}
+    for who, one in judged.items():
+        tables = [average_precisions(one, times) for times in (None, *draws)]
+        values[who] = {
+            "ap50": np.array([np.nanmean(table[0]) for table in tables]),
+            "ap": np.array([np.nanmean(table) for table in tables]),
+        }
+    return scores_and_leads(values, "ap50")

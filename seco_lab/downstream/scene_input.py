@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 from torch import nn
 
 from seco_lab.batch import generator_for
 from seco_lab.cube import make_cube
 from seco_lab.data import input_spec_for
-from seco_lab.downstream.tiles import random_tile, size_of
+from seco_lab.downstream.tiles import random_tile, size_of, square_in
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.sensors import sensor_named
@@ -36,12 +35,17 @@ def measured_on_scenes(
         ValueError: No pixel with data.
     """
     chance, names = generator_for(seed, 0, "measured tiles"), list(scenes)
-    tiles = [_tile(scenes[names[number % len(names)]], chance) for number in range(_TILES)]
-    side = max(max(tile.shape[-2:]) for tile in tiles)
-    pixels = np.stack([_padded(tile, side) for tile in tiles])
+    chosen = [scenes[names[number % len(names)]] for number in range(_TILES)]
+    # What a small scene lacks is 0, no data, and is not measured.
+    side_px = min(_TILE_PX, max(max(size_of(scene)) for scene in chosen))
+    corners = [random_tile(size_of(scene), _TILE_PX, chance) for scene in chosen]
+    tiles = [
+        square_in(scene, "reflectance", corner, side_px)
+        for scene, corner in zip(chosen, corners, strict=True)
+    ]
     first = scenes[names[0]]
     cube = make_cube(
-        pixels[:, None],
+        np.stack(tiles),
         patch=[str(number) for number in range(len(tiles))],
         time=np.full((len(tiles), 1), "NaT", "datetime64[ns]"),
         lon=np.full(len(tiles), np.nan),
@@ -52,17 +56,6 @@ def measured_on_scenes(
         unit=str(first.attrs["unit"]),
     )
     return input_spec_for(cube, bands=bands, size_px=size_px, seed=seed)
-
-
-def _tile(scene: xr.Dataset, chance: torch.Generator) -> np.ndarray:
-    row, column = random_tile(size_of(scene), _TILE_PX, chance)
-    return scene["reflectance"][0, 0, :, row : row + _TILE_PX, column : column + _TILE_PX].values
-
-
-def _padded(tile: np.ndarray, side: int) -> np.ndarray:
-    """What a small scene lacks is 0, no data, and is not measured."""
-    height, width = tile.shape[-2:]
-    return np.pad(tile, ((0, 0), (0, side - height), (0, side - width)))
 
 
 def random_weights_for(

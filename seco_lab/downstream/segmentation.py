@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seco_lab.downstream.finetune import turned
-from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.result import Result
+from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained, by_class
 from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
 from seco_lab.downstream.segmentation_scores import SceneCounts, iou_of, nothing_told, segmentation_scores
 from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
@@ -87,12 +87,17 @@ def train_segmenter(
         masks = [mask_in_tile(scenes[name], corner, protocol.tile_px) for name, corner in batch.places]
         wanted = torch.where(batch.seen, torch.as_tensor(np.stack(masks)), UNLABELLED)
         wanted = turned(wanted[:, None], batch.turns)[:, 0].to(where)
-        logits = F.interpolate(model(batch.images), protocol.tile_px, mode="bilinear", align_corners=False)
+        logits = _logits(model, batch.images, protocol)
         losses = F.cross_entropy(logits, wanted.long(), weights, ignore_index=UNLABELLED, reduction="sum")
         return losses / (wanted != UNLABELLED).sum().clamp(min=1)
 
     train_on_tiles(model, scenes, spec, protocol, loss_of, device=where, progress=progress)
     return model
+
+
+def _logits(model: PyramidSegmenter, images: Tensor, protocol: SegmentationProtocol) -> Tensor:
+    """Logits (B, classes, tile_px, tile_px) of tiles, at the pixels of the scene."""
+    return F.interpolate(model(images), protocol.tile_px, mode="bilinear", align_corners=False)
 
 
 def measured_weights(scenes: Mapping[str, xr.Dataset], classes: int) -> tuple[float, ...]:
@@ -127,8 +132,7 @@ def class_chances(
     shape, device, found = size_of(scene), next(model.parameters()).device, None
     cores = cores_of(shape, protocol.tile_px, protocol.overlap_px)
     for some, images in tiles_of_scene(scene, list(cores), spec, protocol, device):
-        logits = F.interpolate(model(images), protocol.tile_px, mode="bilinear", align_corners=False)
-        chances = logits.softmax(1).cpu().numpy()
+        chances = _logits(model, images, protocol).softmax(1).cpu().numpy()
         if not np.isfinite(chances).all():
             raise ValueError("the decoder answers NaN: the encoder's weights are broken; look into their run")
         found = np.zeros((chances.shape[1], *shape), np.float32) if found is None else found
@@ -188,29 +192,25 @@ def evaluate_segmentation(
     check_scenes(scenes, "mask")
     split = split_scenes(scenes, test, share=test_share, seed=seed)
     names = tuple(class_names or getattr(scenes, "class_names", ("background", "building")))
-    asked = {"encoder": encoder}
-    if baselines:
-        asked["untrained"] = untrained_like(encoder, seed=seed)
-    counts = {}
-    for who, one in asked.items():
+
+    def counted_on(one: nn.Module) -> SceneCounts:
         options = {"classes": len(names), "progress": progress}
         model = train_segmenter(one, spec, split.train, protocol, device=device, **options)
-        counts[who] = count_scenes(model, spec, split.test, protocol, **options)
+        return count_scenes(model, spec, split.test, protocol, **options)
+
+    counts = beside_untrained(encoder, counted_on, baselines=baselines, seed=seed)
     if baselines:
-        counts["background"] = nothing_told(counts["encoder"])
+        counts["background"] = nothing_told(counts[ENCODER])
     scores, above = segmentation_scores(counts, seed=seed)
-    others = {f"{who}_{key}": s for who in counts if who != "encoder" for key, s in scores[who].items()}
-    confusion = counts["encoder"].confusion
-    per_class = {
-        n: None if np.isnan(v) else float(v) for n, v in zip(names, iou_of(confusion.sum(0)), strict=True)
-    }
+    confusion = counts[ENCODER].confusion
     per_scene = float(np.nanmean(np.nanmean(iou_of(confusion), axis=1)))
     settings = protocol.settings() | {"above": above, "miou_per_scene": per_scene}
     told = scene_protocol(
         encoder, spec, scenes, split, task=task, kind="sound", labels="mask", classes=names,
         settings=settings, seed=seed,
     )  # fmt: skip
-    return Result(name, "miou", scores["encoder"], others, per_class, told)
+    per_class = by_class(names, iou_of(confusion.sum(0)))
+    return Result(name, "miou", scores[ENCODER], baseline_scores(scores), per_class, told)
 
 
 def count_scenes(

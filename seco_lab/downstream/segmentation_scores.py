@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from seco_lab.downstream.metrics import Comparison
 from seco_lab.downstream.ranking import f1_of
 from seco_lab.downstream.result import Score
+from seco_lab.downstream.scene_results import scores_and_leads
 from seco_lab.sources.oscd import UNLABELLED
 
 _ROUNDS = 2000
@@ -109,13 +109,7 @@ def segmentation_scores(
     chance, scenes = np.random.default_rng(seed), len(first.confusion)
     times = chance.multinomial(scenes, np.full(scenes, 1 / scenes), _ROUNDS)
     times = np.concatenate([np.ones((1, scenes), np.int64), times])
-    values = {who: _values(one, times) for who, one in counts.items()}
-    scores = {
-        who: {name: Score.drawn(v[0], v[1:]) for name, v in found.items()} for who, found in values.items()
-    }
-    own, *others = values
-    differences = {who: values[own]["miou"] - values[who]["miou"] for who in others}
-    return scores, {who: vars(Comparison.of(d[0], d[1:])) for who, d in differences.items()}
+    return scores_and_leads({who: _values(one, times) for who, one in counts.items()}, "miou")
 
 
 def _values(counts: SceneCounts, times: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:

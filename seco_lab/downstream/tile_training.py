@@ -185,30 +185,21 @@ def tile_batches(
             ]
             places = list(zip(chosen, corners, strict=True))
             turns = draw_turns(len(places), chance)
-            counts = read_tiles(scenes, places, spec, protocol)
-            images = as_input(counts, str(scenes[chosen[0]].attrs["unit"]), spec, protocol, device)
+            tiles = [(scenes[name], corner) for name, corner in places]
+            counts, images = tiles_as_input(tiles, spec, protocol, device)
             yield TileBatch(turned(images, turns), (counts != 0).any(1), tuple(places), turns)
             step += 1
 
 
-def read_tiles(
-    scenes: Mapping[str, xr.Dataset],
-    places: Sequence[tuple[str, Corner]],
-    spec: InputSpec,
-    protocol: TileProtocol,
-) -> Tensor:
-    """Counts (B, C, tile_px, tile_px) of some tiles."""
-    return torch.stack([read_tile(scenes[name], corner, protocol.tile_px, spec) for name, corner in places])
-
-
-def as_input(
-    counts: Tensor, unit: str, spec: InputSpec, protocol: TileProtocol, device: torch.device
-) -> Tensor:
-    """Network input (B, C, S, S) of counts, enlarged."""
-    pixels = network_input(counts.to(device), spec, unit)
-    if protocol.enlarge == 1:
-        return pixels
-    return F.interpolate(pixels, scale_factor=protocol.enlarge, mode="bilinear", align_corners=False)
+def tiles_as_input(
+    tiles: Sequence[tuple[xr.Dataset, Corner]], spec: InputSpec, protocol: TileProtocol, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Counts (B, C, tile_px, tile_px) of tiles of scenes, and the network's input (B, C, S, S), enlarged."""
+    counts = torch.stack([read_tile(scene, corner, protocol.tile_px, spec) for scene, corner in tiles])
+    pixels = network_input(counts.to(device), spec, str(tiles[0][0].attrs["unit"]))
+    if protocol.enlarge > 1:
+        pixels = F.interpolate(pixels, scale_factor=protocol.enlarge, mode="bilinear", align_corners=False)
+    return counts, pixels
 
 
 def tiles_of_scene(
@@ -221,5 +212,4 @@ def tiles_of_scene(
     """Corners and network input of the tiles of a scene, batch by batch."""
     for start in range(0, len(corners), protocol.batch_size):
         some = corners[start : start + protocol.batch_size]
-        counts = read_tiles({"": scene}, [("", corner) for corner in some], spec, protocol)
-        yield some, as_input(counts, str(scene.attrs["unit"]), spec, protocol, device)
+        yield some, tiles_as_input([(scene, corner) for corner in some], spec, protocol, device)[1]

@@ -99,15 +99,15 @@ def read_tile(scene: xr.Dataset, corner: Corner, size_px: int, spec: InputSpec) 
         ValueError: The file cannot be read.
     """
     order = list(spec.check_bands([str(name) for name in scene["band"].values]))
-    return torch.as_tensor(_window(scene, "reflectance", corner, size_px)[0][order].astype(np.float32))
+    return torch.as_tensor(square_in(scene, "reflectance", corner, size_px)[0][order].astype(np.float32))
 
 
 def mask_in_tile(scene: xr.Dataset, corner: Corner, size_px: int) -> NDArray[np.uint8]:
     """Classes (size_px, size_px); 255 beyond the scene."""
-    return _window(scene, "mask", corner, size_px, filling=UNLABELLED).astype(np.uint8)
+    return square_in(scene, "mask", corner, size_px, filling=UNLABELLED).astype(np.uint8)
 
 
-def _window(scene: xr.Dataset, name: str, corner: Corner, size_px: int, *, filling: int = 0) -> NDArray:
+def square_in(scene: xr.Dataset, name: str, corner: Corner, size_px: int, *, filling: int = 0) -> NDArray:
     """A square of a variable (..., size_px, size_px) of the only patch, filled beyond the scene.
 
     The square is cut out first and of the bare variable: anything else has dask and xarray look at the whole
