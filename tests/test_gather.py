@@ -158,7 +158,7 @@ def test_another_plan_dates_or_size_is_refused(tmp_path, request_):
     elsewhere.seed = 5
     with pytest.raises(ValueError, match="source_seed None, now it is 5"):
         run(plan, elsewhere, dates, out)
-    with pytest.raises(ValueError, match="dates_hash"):
+    with pytest.raises(ValueError, match="for other dates"):
         run(plan, TinySource(), dates + np.timedelta64(1, "D"), out)
     with pytest.raises(ValueError, match="size_px 8, now it is 9"):
         run(plan, TinySource(), dates, out, size_px=9)
