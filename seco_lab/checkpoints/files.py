@@ -99,7 +99,10 @@ def _read(path: Path, mapped: bool) -> Any:
         # A file cut short by a byte is sought beyond its end, which is "invalid argument"; others are real.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        raise ValueError(f"{path} is not a whole checkpoint: truncated, damaged or another format") from error
+        raise ValueError(
+            f"{path} is not a whole checkpoint: truncated, damaged or another format; get or make it again, "
+            "in another folder"
+        ) from error
 
 
 def describe_changes(stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
