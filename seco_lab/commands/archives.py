@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seco_lab.commands.gathering import dates_of
+from seco_lab.commands.gathering import dates_of, size_px_of
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
         dates_of(args, plan.place_list()),
         catalog,
         folder=out.with_name(f"{out.name}.search"),
-        size_px=args.size_px or 264,
+        size_px=size_px_of(args),
         bands=args.bands,
         snap=args.snap or "grid",
     )
