@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_pixels_are_those_of_the_simulated_world(practice):
 def test_workers_of_a_cluster_fill_one_cube_and_one_may_die(tmp_path):
     distributed = pytest.importorskip("distributed")
     root = write_archive(tmp_path / "archive")
-    with FaultServer(root) as server:
+    with FaultServer(root) as server, _shared_imports():
         fetched(server.url, tmp_path / "alone.zarr", places=24)
         server.latency_s = 0.02
         local = functools.partial(
@@ -183,6 +184,18 @@ def test_workers_of_a_cluster_fill_one_cube_and_one_may_die(tmp_path):
             killer.join()
     assert (report.failed, report.gathered) == (0, 23)
     assert fingerprint(tmp_path / "c.zarr") == fingerprint(tmp_path / "alone.zarr")
+
+
+@contextmanager
+def _shared_imports():
+    """Workers, also the one that replaces the dead, are forked from a process that has done the imports."""
+    import dask
+    from distributed.utils import get_mp_context
+
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = get_mp_context()
+        context.set_forkserver_preload(["distributed", "seco_lab.fetch.cluster"])
+        yield
 
 
 def _about():
