@@ -98,11 +98,14 @@ def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: 
     now = {**request, "dates_hash": dates_hash(dates[:n])}
     differ = [k for k in _FIXED if now[k] != before.get(k)]
     if differ:
-        key = differ[0]
-        raise ValueError(
-            f"{out} was gathered with {key} {before.get(key)}, now it is {now[key]}; choose another folder"
-        )
+        raise ValueError(f"{out} was gathered {_otherwise(differ[0], before, now)}; choose another folder")
     return patches
+
+
+def _otherwise(key: str, before: dict[str, Any], now: dict[str, Any]) -> str:
+    if key == "dates_hash":  # which tells nobody anything
+        return "for other dates (their number, seed or reference date)"
+    return f"with {key} {before.get(key)}, now it is {now[key]}"
 
 
 def refused_before(out: Path, plan: Plan) -> dict[str, str]:
@@ -133,8 +136,8 @@ def check_disk(out: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(out.parent).free
     if needed_bytes * _SPARE > free:
         raise OSError(
-            f"the cube needs {needed_bytes * _SPARE / 1e9:.2f} GB more and {out.parent} has "
-            f"{free / 1e9:.2f} GB free; take fewer places, bands or pixels, or another disk"
+            f"the cube needs {needed_bytes * _SPARE / 1e6:,.0f} MB more and {out.parent} has "
+            f"{free / 1e6:,.0f} MB free; take fewer places, bands or pixels, or another disk"
         )
 
 
