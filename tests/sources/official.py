@@ -160,7 +160,7 @@ def write_major_tom(root, cells=2, *, baselines=("0509", "0214"), level="S2L2A",
             pixels = np.broadcast_to(value + columns, (1, 1068 // factor, 1068 // factor)).astype(np.uint16)
             step = 10 * factor
             file = write_tif(
-                root / "band.tif", pixels, crs="EPSG:32612", compress="deflate",
+                root / "band.tif", pixels, crs="EPSG:32612", compress="deflate", zlevel=1,
                 transform=Affine(step, 0, 400_000, 0, -step, 4_500_000),
             )  # fmt: skip
             row[name] = file.read_bytes()
