@@ -24,14 +24,14 @@ def painted(
     contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)[:, None, None]
     plain = np.stack([colours.mean, colours.swing])
     table = np.concatenate([plain, plain * contrast]).transpose(0, 3, 1, 2)
-    planes: list[NDArray[np.float32]] = [plain] * len(days)
+    planes: dict[int, NDArray[np.float32]] = {}
     for standing, which in _groups(scene, days).items():
         mixture = _mixture(scene, [scene.paints[k] for k in standing])
-        some = np.ascontiguousarray(table[:, :, which]).reshape(mixture.shape[1], -1)
+        some = table[:, :, which].reshape(mixture.shape[1], -1)
         image = (mixture @ some).reshape(scene.base.size, len(which), -1)
         for position, t in enumerate(which):
             planes[t] = image[:, position].T
-    return planes
+    return [planes[t] for t in range(len(days))]
 
 
 def _groups(scene: Scene, days: NDArray[np.int64]) -> dict[tuple[int, ...], list[int]]:

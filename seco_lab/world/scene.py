@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,8 +122,7 @@ def _ground(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 def _cut(layer: Layer, here: NDArray[np.bool_]) -> Layer:
     if here.all():
         return layer
-    alpha = layer.alpha * here
-    return Layer(alpha, layer.kind, layer.key, layer.cover, layer.height_m, layer.building)
+    return replace(layer, alpha=layer.alpha * here)
 
 
 def _paints(
