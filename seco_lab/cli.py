@@ -23,6 +23,8 @@ def _run(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror and str(error).startswith("[Errno"):
+        return f"{error.filename} cannot be read or written: {error.strerror.lower()}"
     text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
     return " ".join(text.split()) or type(error).__name__
 
