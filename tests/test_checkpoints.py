@@ -5,7 +5,7 @@ import resource
 
 import pytest
 import torch
-from training import SPEC, same_state, tiny_run
+from training import SPEC, resnet_method, same_state, tiny_run
 
 from seco_lab.checkpoints import (
     describe_changes,
@@ -133,7 +133,7 @@ def test_encoder_and_contract_travel_together(tmp_path, name):
 
 
 def test_encoder_of_a_run_is_the_query_encoder(tmp_path):
-    run = tiny_run(tmp_path / "run", steps=3)
+    run = tiny_run(tmp_path / "run", method=resnet_method(), steps=3)
     for _ in run:
         pass
     for source in (run.folder, run.folder / "checkpoint.pt"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from cubes import small_cube
 from pretend_gpu import DEVICE, PretendGpu, on_gpu
-from together import small
+from training import small
 
 from seco_lab.data import CubeBatches
 from seco_lab.data import batches as batches_module
