@@ -232,7 +232,11 @@ def main() -> None:
                     rows.append(measure(lab, browser, view, count))
                     show(rows[-1])
     if options.json:
-        report = {"name": "explorer", "rows": rows, "ratio": None, "command": "python bench/explorer.py"}
+        report = {
+            "name": "Explorer: first picture, pan, click",
+            "rows": rows,
+            "command": "python bench/explorer.py",
+        }
         options.json.write_text(json.dumps(report, indent=1))
 
 

@@ -1,4 +1,4 @@
-"""A real JupyterLab without a network: the MapLibre map draws, answers a click and keeps late layers."""
+"""A real JupyterLab without a network: the MapLibre map draws, answers a click, keeps late layers."""
 
 from pathlib import Path
 
