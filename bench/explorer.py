@@ -3,8 +3,9 @@
 The explorer and our map on leafmap beside what else draws points in a notebook: leafmap's own markers,
 lonboard and jupyter-scatter, where they are installed (``pip install lonboard jupyter-scatter``). The browser
 has no graphics card and no network. ``first_picture_s`` runs from the start of the cell: for ours until the
-points are drawn, for the others until their canvas or markers stand in the page. ``pan_frames_per_s`` counts
-the page's animation frames while the mouse drags.
+points are drawn, for the others until their canvas or markers stand in the page. ``pan_frames_per_s`` and
+``zoom_frames_per_s`` count the page's animation frames in which mouse or wheel went on; for ours only those
+of them in which the picture followed.
 
 Run ``python bench/explorer.py [--json FILE] [--counts 1000,10000] [--views EmbeddingExplorer]``; needs
 Chromium and the ``lab`` and ``dev`` extras.
@@ -16,7 +17,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,9 +44,27 @@ print('READY')"""
 PATIENCE_MS = 90_000
 IMAGE = "document.querySelector('.leaflet-overlay-pane img, .leaflet-image-layer')"
 TEXTS = "() => [...document.querySelectorAll('.jp-OutputArea-output')].map(o => o.textContent).join('\\n')"
-FRAMES = """() => { window.frames_seen = 0; window.frames_on = true;
-  const next = () => { window.frames_seen++; if (window.frames_on) requestAnimationFrame(next); };
-  next(); }"""
+# With every frame of the page the hand moves on by some pixels, there and back, or the wheel in and out.
+# Events are made in the page, because a driver's own come slower than frames.
+FRAMES = """async ([selector, seconds, x, y, wheel]) => {
+  const pane = document.querySelector(selector), root = document.querySelector('.se-root');
+  const target = document.elementFromPoint(x, y) ?? pane, started = performance.now();
+  const shown = () => root?.explorer?.map.frames ?? null, before = shown();
+  let moves = 0;
+  while (performance.now() - started < 1000 * seconds) {
+    await new Promise(requestAnimationFrame);
+    const turn = Math.abs(((moves++ + 30) % 120) - 60) - 30;
+    const at = {clientX: x + 6 * turn, clientY: y + 2 * turn, buttons: 1, pointerId: 1, isPrimary: true,
+      pointerType: 'mouse', bubbles: true, cancelable: true, composed: true};
+    if (wheel) target.dispatchEvent(new WheelEvent('wheel', {...at, clientX: x, clientY: y, buttons: 0,
+      deltaY: moves % 60 < 30 ? -12 : 12}));
+    else for (const [Kind, name] of [[PointerEvent, 'pointermove'], [MouseEvent, 'mousemove']])
+      target.dispatchEvent(new Kind(name, at));
+  }
+  const seen = before === null ? moves : Math.min(moves, shown() - before);
+  return seen / (performance.now() - started) * 1000;
+}"""
+HAND_S = 2.5
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,7 @@ def measure(lab, browser, view: View, count: int) -> dict[str, float | str]:
         row["first_picture_s"] = (moment - started(page)) / 1000
         page.wait_for_timeout(1500)
         row["to_browser_mb"] = received[0] / 1e6
-        row["pan_frames_per_s"] = pan_rate(page, view.pane)
+        row |= hand_rates(page, view.pane)
         if view is OURS:
             row["click_ms"] = click_time(page)
     except Exception as error:  # a view that fails is a result, too
@@ -163,25 +181,22 @@ def started(page) -> float:
     return 1000 * float(page.evaluate(TEXTS).split("START ")[1].split()[0])
 
 
-def pan_rate(page, selector: str) -> float:
-    """Animation frames a second while the mouse drags, after one drag that lets a point budget settle."""
+def hand_rates(page, selector: str) -> dict[str, float]:
+    """Frames a second in which the picture follows a dragging mouse, and a wheel."""
     pane = page.locator(selector).first
     pane.scroll_into_view_if_needed()
     box = pane.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    rate = 0.0
-    for _ in range(2):
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.evaluate(FRAMES)
-        start = time.perf_counter()
-        for k in range(60):
-            page.mouse.move(x + k, y + (k % 20))
-        seen = page.evaluate("() => { window.frames_on = false; return window.frames_seen; }")
-        rate = seen / (time.perf_counter() - start)
+    at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    rates = {}
+    for name, wheel in (("pan_frames_per_s", False), ("zoom_frames_per_s", True)):
+        page.mouse.move(*at)
+        if not wheel:
+            page.mouse.down()
+        page.evaluate(FRAMES, [selector, 1, *at, wheel])  # lets a budget of points settle
+        rates[name] = page.evaluate(FRAMES, [selector, HAND_S, *at, wheel])
         page.mouse.up()
         page.wait_for_timeout(1200)
-    return rate
+    return rates
 
 
 def click_time(page) -> float:
@@ -212,7 +227,11 @@ def main() -> None:
                     rows.append(measure(lab, browser, view, count))
                     show(rows[-1])
     if options.json:
-        report = {"name": "explorer", "rows": rows, "ratio": None, "command": "python bench/explorer.py"}
+        report = {
+            "name": "Explorer: first picture, pan, click",
+            "rows": rows,
+            "command": "python bench/explorer.py",
+        }
         options.json.write_text(json.dumps(report, indent=1))
 
 

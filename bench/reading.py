@@ -143,8 +143,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{row['locations_per_s']:>10,.0f} locations/s  {row['reader']}")
     print(f"{ratio:>10.0f} times faster, the smaller of both ratios (wanted: 50)")
     if options.json:
-        command = "python bench/reading.py"
-        result = {"name": "reading", "rows": rows, "ratio": ratio, "command": command}
+        command, target = "python bench/reading.py", "50 times as many as from GeoTIFFs with rasterio"
+        result = {"name": "Reading", "rows": rows, "ratio": ratio, "target": target, "command": command}
         options.json.write_text(json.dumps(result, indent=1))
     return 0
 

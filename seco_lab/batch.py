@@ -81,6 +81,16 @@ class Batches(Protocol):
         ...
 
 
+def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """The tensor on a device; itself where it is there already.
+
+    The CPU does not wait until a GPU has done all its earlier work, as it would with plain ``to``. Ordinary
+    memory may be changed right afterwards, since CUDA has taken a copy; pinned memory must stay as it is
+    until the GPU has fetched it.
+    """
+    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
 def generator_for(
     seed: int, step: int, stream: str = "", device: torch.device | str = "cpu"
 ) -> torch.Generator:

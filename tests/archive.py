@@ -76,6 +76,24 @@ def write_archive(root, *, block_px=128):
     return root
 
 
+def write_halves(root, tile, date, cut_m):
+    """A date as two scenes of one pass, cut some metres below the top; the lower was processed later."""
+    for name in ("upper", "lower"):
+        for band, resolution in RESOLUTION_M.items():
+            path = root / name_of(tile, f"{date}-{name}", band)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with rasterio.open(root / name_of(tile, date, band)) as file:
+                pixels, profile = file.read(1), file.profile
+            edges_m = resolution * np.arange(len(pixels) + 1)
+            if name == "upper":
+                pixels[edges_m[:-1] >= cut_m] = 0
+            else:
+                pixels += 0 if band == "SCL" else 1000
+                pixels[edges_m[1:] <= cut_m] = 0
+            with rasterio.open(path, "w", **profile) as file:
+                file.write(pixels, 1)
+
+
 def corners(places):
     """Tile, column and row in 10 m pixels of each place, snapped to 60 m; some cloudy, some at the edge."""
     rng = np.random.default_rng(3)
@@ -114,7 +132,12 @@ def make_tasks(base, *, places=12, bands=BANDS, size_px=SIZE_PX, seasons=2, appl
     )
     columns = ["name", "lon", "lat", "continent", "stratum", "why"]
     rejected = gpd.GeoDataFrame({c: [] for c in columns}, geometry=[], crs=4326)
-    about = {"catalog": "made up", "plan_hash": "p" * 16, "dates_hash": "d" * 16, "size_px": size_px}
+    about = {
+        "catalog": "made up",
+        "plan_hash": f"plan-of-{places}",
+        "dates_hash": "d" * 16,
+        "size_px": size_px,
+    }
     return Tasks(table, rejected, about | {"bands": list(bands), "snap": "grid"})
 
 

@@ -1,9 +1,9 @@
-"""A tiny source of imagery for tests; run as a script it gathers slowly, so that it can be killed."""
+"""A tiny source of imagery for tests; run as a script it gathers slowly, in processes that can be killed."""
 
-import sys
 import time
 
 import numpy as np
+from forks import serve
 
 from seco_lab.cube import make_cube
 from seco_lab.gather import gather
@@ -55,4 +55,5 @@ def small_plan(n=40):
 
 if __name__ == "__main__":
     plan, dates = small_plan()
-    gather(plan, TinySource(seconds=0.05), dates, sys.argv[1], size_px=8, batch=3, progress=False)
+    how = {"size_px": 8, "batch": 3, "progress": False}
+    serve(lambda out: gather(plan, TinySource(seconds=0.05), dates, out, **how))

@@ -1,24 +1,20 @@
-"""Writes cubes in processes that die half-way. Run by test_store.py.
-
-This process does nothing with Zarr itself, so that it has no threads when it forks: a fork of a process with
-threads may hang for ever.
-"""
+"""Writes cubes in processes that die half-way. Run by test_store.py."""
 
 import itertools
-import json
 import os
 import signal
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import xarray as xr
 from cubes import small_cube
+from forks import serve
 
-from seco_lab.store import append, save_cube, shards
+from seco_lab.store import append, open_cube, save_cube, shards
 
 shards.MAX_SLOTS = 4
-xr.backends.list_engines()  # loaded once here, not once in each child
+# Loaded once here, not once in each child.
+xr.backends.list_engines()
+small_cube()
 
 
 def die_at(call):
@@ -51,29 +47,22 @@ def save_within(path, limit_bytes):
     raise AssertionError("the limit was not met")
 
 
-def work(task, path, number):
+def grow(path):
+    """Save a cube and append to it until somebody ends it."""
+    if not path.exists():
+        save_cube(small_cube(1), path)
+    for first in itertools.count(open_cube(path).sizes["patch"]):
+        append(path, small_cube(1, first=first))
+
+
+def work(task, path, number=0):
     if task == "limited":
         return save_within(path, number)
+    if task == "grow":
+        return grow(Path(path))
     die_at(number)
     return save_cube(small_cube(6), path) if task == "save" else append(path, small_cube(3, first=3))
 
 
-def killed(job):
-    """Whether the process of a job was killed; it must not end in any other unhappy way."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work(*job)
-            code = 0
-        finally:
-            os._exit(code)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        return True
-    assert os.WEXITSTATUS(status) == 0, f"{job} failed"
-    return False
-
-
 if __name__ == "__main__":
-    print(json.dumps([killed(job) for job in json.loads(sys.argv[1])]))
+    serve(work)

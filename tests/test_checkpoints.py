@@ -5,10 +5,11 @@ import resource
 
 import pytest
 import torch
-from training import SPEC, same_state, tiny_run
+from training import SPEC, resnet_method, same_state, tiny_run
 
 from seco_lab.checkpoints import (
     describe_changes,
+    export_weights,
     files,
     load_checkpoint,
     load_encoder,
@@ -92,6 +93,18 @@ def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path):
     assert len(load_checkpoint(path)["x"]) == 10
 
 
+@pytest.mark.parametrize("ending", ["pth", "safetensors", "onnx"])
+def test_full_disk_while_exporting(ending, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match=rf"cannot save .*x\.{ending}: .*; nothing was written"):
+            export_weights(encoder_named("resnet18-narrow").eval(), SPEC, tmp_path / f"x.{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not any(tmp_path.iterdir())
+
+
 def test_full_disk_at_the_last_moment(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -120,7 +133,7 @@ def test_encoder_and_contract_travel_together(tmp_path, name):
 
 
 def test_encoder_of_a_run_is_the_query_encoder(tmp_path):
-    run = tiny_run(tmp_path / "run", steps=3)
+    run = tiny_run(tmp_path / "run", method=resnet_method(), steps=3)
     for _ in run:
         pass
     for source in (run.folder, run.folder / "checkpoint.pt"):

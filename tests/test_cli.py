@@ -251,9 +251,8 @@ def test_foreign_weights_are_used_everywhere(cube_path, tmp_path, monkeypatch, c
 def test_bad_input_is_one_sentence(change, words, cube_path, tmp_path, capsys):
     args = seco(cube_path, 1)
     assert main([*args, *change, "--out", str(tmp_path / "r")]) == 2
-    error = capsys.readouterr().err.strip()
-    assert words in error.splitlines()[-1]
-    assert "Traceback" not in error
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert words in error
     assert not (tmp_path / "r").exists()
 
 
@@ -295,7 +294,14 @@ def test_missing_files_and_unknown_folders(tmp_path, capsys):
 
 
 def test_unknown_option_and_missing_argument(capsys):
-    for argv in (["pretrain", "x", "--out", "y", "--stepz", "3"], ["plan"], ["fly"]):
+    run, plan = ["pretrain", "x", "--out", "y"], ["gather", "x", "--out", "y"]
+    numbers = (
+        [*run, "--steps", "0"],
+        [*run, "--lr", "nan"],
+        [*run, "--seed", "-1"],
+        [*plan, "--seasons", "0"],
+    )
+    for argv in ([*run, "--stepz", "3"], ["plan"], ["fly"], *numbers):
         with pytest.raises(SystemExit) as end:
             main(argv)
         assert end.value.code == 2

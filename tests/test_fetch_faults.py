@@ -4,11 +4,13 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from archive import write_archive
 from fault_server import FaultServer
-from fetching import Children, fetched, fingerprint
+from fetching import fetched, fingerprint
+from forks import Children
 
 from seco_lab.remote import retries
 
@@ -25,12 +27,12 @@ def test_faults_and_kills_change_nothing(root, tmp_path, monkeypatch):
     """5 % of 429, 3 % of 503, 3 % of resets, 2 % of short bodies, 0.2 % of flipped bits, eight kill -9."""
     monkeypatch.setattr(retries, "_FIRST_WAIT_S", 0.05)
     clean, out, chance = tmp_path / "clean" / "c.zarr", tmp_path / "c.zarr", random.Random(1)
-    with FaultServer(root) as server, Children(server.url, out) as children:
+    with FaultServer(root) as server, Children(Path(__file__).with_name("fetching.py")) as children:
         fetched(server.url, clean)
         server.shares, server.latency_s = SHARES, 0.01
         killed = 0
         for _ in range(KILLS):
-            until, child = server.requests + chance.randint(5, 40), children.start()
+            until, child = server.requests + chance.randint(5, 40), children.start(server.url, str(out))
             while server.requests < until:
                 time.sleep(0.002)
             os.kill(child, signal.SIGKILL)

@@ -4,34 +4,28 @@ import math
 
 import pytest
 import torch
-from training import Squares, SquareViews, same_state, tiny_method, tiny_run
+from training import Squares, SquareViews, same_state, small, tiny_method
 
 from seco_lab.batch import Batch, generator_for
 from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SeCoEco, SimCLR, VICReg
 from seco_lab.methods.seco import SUBSPACES
-from seco_lab.nn.encoders import resnet18
-
-
-def tiny(seed=0):
-    return resnet18(width=4, seed=seed)
-
 
 CASES = {
-    "moco": lambda: MoCo(tiny(), dim=8, queue_size=16),
-    "seco": lambda: SeCo(tiny(), dim=8, queue_size=16),
-    "seco, keys together": lambda: SeCo(tiny(), dim=8, queue_size=16, keys_together=True),
-    "geo": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16),
+    "moco": lambda: MoCo(small(), dim=8, queue_size=16),
+    "seco": lambda: SeCo(small(), dim=8, queue_size=16),
+    "seco, keys together": lambda: SeCo(small(), dim=8, queue_size=16, keys_together=True),
+    "geo": lambda: GASSL(small(), torch.arange(10) % 3, dim=8, queue_size=16),
     "geo, ml_cpc": lambda: GASSL(
-        tiny(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
+        small(), torch.arange(10) % 3, dim=8, queue_size=16, multi_label=MultiLabel(0.5)
     ),
-    "moco, ml_cpc that falls": lambda: MoCo(tiny(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
-    "moco, steady": lambda: MoCo(tiny(), dim=8, queue_size=16, steady=True),
-    "seco, steady": lambda: SeCo(tiny(), dim=8, queue_size=16, steady=True),
-    "geo, steady": lambda: GASSL(tiny(), torch.arange(10) % 3, dim=8, queue_size=16, steady=True),
-    "seco-eco": lambda: SeCoEco(tiny(), dim=8, queue_size=16, momentum=0.9),
-    "caco": lambda: CACo(tiny(), 10, dim=8, queue_size=16),
-    "simclr": lambda: SimCLR(tiny(), dim=8),
-    "vicreg": lambda: VICReg(tiny(), dim=16),
+    "moco, ml_cpc that falls": lambda: MoCo(small(), dim=8, queue_size=16, multi_label=MultiLabel(1, 0.1, 4)),
+    "moco, steady": lambda: MoCo(small(), dim=8, queue_size=16, steady=True),
+    "seco, steady": lambda: SeCo(small(), dim=8, queue_size=16, steady=True),
+    "geo, steady": lambda: GASSL(small(), torch.arange(10) % 3, dim=8, queue_size=16, steady=True),
+    "seco-eco": lambda: SeCoEco(small(), dim=8, queue_size=16, momentum=0.9),
+    "caco": lambda: CACo(small(), 10, dim=8, queue_size=16),
+    "simclr": lambda: SimCLR(small(), dim=8),
+    "vicreg": lambda: VICReg(small(), dim=16),
 }
 
 
@@ -111,11 +105,6 @@ def test_queue_and_batch_that_do_not_fit_are_refused_before_anything_changes(que
     assert all(torch.equal(value, before[name]) for name, value in state(queued).items())
 
 
-def test_loss_falls_on_a_world_of_coloured_squares():
-    losses = [log.floats()["loss"] for log in tiny_run(steps=60, lr=0.03, method=CASES["seco"]())]
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
-
-
 class FirstPixel(torch.nn.Module):
     """An encoder that a person can follow: the three bands of the first pixel."""
 
@@ -156,7 +145,7 @@ def test_seco_agrees_with_plain_loops():
 
 
 def test_seco_eco_is_seco_with_other_numbers():
-    eco, seco = SeCoEco(tiny(), dim=8, queue_size=16), SeCo(tiny(), dim=8, queue_size=16, temperature=0.2)
+    eco, seco = SeCoEco(small(), dim=8, queue_size=16), SeCo(small(), dim=8, queue_size=16, temperature=0.2)
     assert eco.settings() == {**seco.settings(), "name": "SeCoEco"}
     assert eco.step(*some_input(eco)).loss == seco.step(*some_input(seco)).loss
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 from sklearn.mixture import GaussianMixture
-from test_methods import CASES, FirstPixel, some_input, tiny
+from test_methods import CASES, FirstPixel, some_input
 from torch.nn.functional import normalize
-from training import Squares, tiny_run
+from training import Squares, small, tiny_run
 
 from seco_lab.batch import Batch, generator_for
 from seco_lab.methods import CACo
@@ -176,7 +176,7 @@ class PlainChangeViews:
 
 @pytest.mark.slow
 def test_places_that_changed_are_found():
-    method = CACo(tiny(), 10, dim=8, queue_size=16, momentum=0.9)
+    method = CACo(small(), 10, dim=8, queue_size=16, momentum=0.9)
     for _ in tiny_run(steps=120, method=method, batches=ChangingSquares(), views=PlainChangeViews()):
         pass
     kept, other = method.change_ratio[:6], method.change_ratio[6:]

@@ -8,7 +8,7 @@ from training import Squares, SquareViews, same_state, tiny_run
 from seco_lab.batch import generator_for
 from seco_lab.diagnostics import encode, knn_accuracy
 
-STEPS = 100
+STEPS = 90
 
 
 class ViewsFor:
@@ -35,7 +35,8 @@ def neighbours(encoder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+# SeCo-Eco is SeCo with other numbers, which test_methods.py holds it to.
+@pytest.mark.parametrize("name", [name for name in CASES if name != "seco-eco"])
 def test_loss_falls_and_neighbours_improve(name):
     method = CASES[name]()
     before = neighbours(method.encoder)

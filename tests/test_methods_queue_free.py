@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from test_methods import FirstPixel, some_input, tiny
+from test_methods import FirstPixel, some_input
+from training import small
 
 from seco_lab.methods import SimCLR, VICReg
 from seco_lab.methods.projectors import batchnorm_mlp
@@ -46,7 +47,7 @@ def test_simclr_agrees_with_plain_loops():
 
 
 def test_both_views_pass_simclr_together_and_vicreg_apart():
-    simclr, vicreg = SimCLR(tiny(), dim=8), VICReg(tiny(), dim=8)
+    simclr, vicreg = SimCLR(small(), dim=8), VICReg(small(), dim=8)
     for method, passes in ((simclr, 1), (vicreg, 2)):
         method.step(*some_input(method))
         assert int(method.encoder.bn1.num_batches_tracked) == passes
@@ -75,16 +76,16 @@ def test_vicreg_weighs_its_terms():
 
 
 def test_projectors_have_the_papers_layers():
-    kinds = [type(layer).__name__ for layer in VICReg(tiny(), dim=8).projector]
+    kinds = [type(layer).__name__ for layer in VICReg(small(), dim=8).projector]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU"] * 2 + ["Linear"]
-    kinds = [type(layer).__name__ for layer in SimCLR(tiny(), dim=8).head]
+    kinds = [type(layer).__name__ for layer in SimCLR(small(), dim=8).head]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU", "Linear", "BatchNorm1d"]
     one, other = batchnorm_mlp((4, 3), seed=1), batchnorm_mlp((4, 3), seed=2)
     assert not torch.equal(one[0].weight, other[0].weight)
     assert one[0].bias is None
 
 
-@pytest.mark.parametrize("method", [SimCLR(tiny(), dim=8), VICReg(tiny(), dim=8)], ids=["simclr", "vicreg"])
+@pytest.mark.parametrize("method", [SimCLR(small(), dim=8), VICReg(small(), dim=8)], ids=["simclr", "vicreg"])
 def test_one_place_alone_is_refused(method):
     views, batch = some_input(method)
     with pytest.raises(ValueError, match="needs 2 or more, got 1; use larger batches"):

@@ -15,13 +15,13 @@ from seco_lab.downstream.season_retrieval import season_retrieval
 from seco_lab.nn.encoders import encoder_named
 from seco_lab.store import open_cube
 
-PER_CLASS = 80
+PER_CLASS = 60
 pytestmark = [pytest.mark.real_data, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
 def eurosat(real_data, tmp_path):
-    """A folder of eighty training and twenty validation pictures of each class, with their table."""
+    """A folder of sixty training and fifteen validation pictures of each class, with their table."""
     source = real_data / "eurosat_rgb"
     rows = list(csv.DictReader(io.StringIO((source / "eurosat_rgb_dev.csv").read_text())))
     seen: Counter = Counter()
@@ -46,7 +46,7 @@ def eurosat(real_data, tmp_path):
 
 def test_moco_on_eurosat_beats_untrained_weights(eurosat, tmp_path, capsys):
     run = str(tmp_path / "run")
-    options = ["--encoder", "resnet18-narrow", "--split", "train", "--size-px", "64", "--steps", "150"]
+    options = ["--encoder", "resnet18-narrow", "--split", "train", "--size-px", "48", "--steps", "80"]
     assert main(["pretrain", str(eurosat), "--method", "moco", *options, "--batch", "64", "--out", run]) == 0
     capsys.readouterr()
     assert main(["probe", "eurosat", "--weights", run, "--data", str(eurosat), "--json"]) == 0

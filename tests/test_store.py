@@ -2,13 +2,10 @@
 
 import errno
 import itertools
-import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
-import textwrap
+import signal
 import time
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import pytest
 import xarray as xr
 import zarr
 from cubes import small_cube
+from forks import Children
 
 from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.store import MappedCube, append, open_cube, repack, save_cube, shards
@@ -42,30 +40,35 @@ def rich_cube(patches=10, first=0):
     return cube
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A cube of ten patches on disk, to be read only."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shards, "MAX_SLOTS", 4)
+        return save_cube(rich_cube(), tmp_path_factory.mktemp("stored") / "a.zarr")
+
+
 def joined(*cubes):
     return xr.concat(cubes, "patch", data_vars="minimal", coords="minimal")
 
 
-def test_round_trip(tmp_path):
+def test_round_trip(stored):
     cube = rich_cube()
-    save_cube(cube, tmp_path / "a.zarr")
-    xr.testing.assert_identical(open_cube(tmp_path / "a.zarr").load(), cube)
+    xr.testing.assert_identical(open_cube(stored).load(), cube)
 
 
-def test_plain_xarray_reads_the_same_pixels(tmp_path):
+def test_plain_xarray_reads_the_same_pixels(stored):
     cube = rich_cube()
-    save_cube(cube, tmp_path / "a.zarr")
     for options in ({}, {"chunks": None}, {"consolidated": False}):
-        plain = xr.open_zarr(tmp_path / "a.zarr", **options)
+        plain = xr.open_zarr(stored, **options)
         np.testing.assert_array_equal(plain["reflectance"].values, cube["reflectance"].values)
         assert plain["patch"].values.tolist() == cube["patch"].values.tolist()
         np.testing.assert_array_equal(plain["time"].values, cube["time"].values)
 
 
-def test_lazy_selections_agree_with_arrays(tmp_path):
+def test_lazy_selections_agree_with_arrays(stored):
     cube = rich_cube()
-    save_cube(cube, tmp_path / "a.zarr")
-    lazy, pixels = open_cube(tmp_path / "a.zarr")["reflectance"], cube["reflectance"].values
+    lazy, pixels = open_cube(stored)["reflectance"], cube["reflectance"].values
     np.testing.assert_array_equal(lazy.isel(patch=7, band=[2, 0]).values, pixels[7][:, [2, 0]])
     np.testing.assert_array_equal(
         lazy.isel(patch=[9, 1], season=1, y=slice(2, 5)).values, pixels[[9, 1], 1, :, 2:5]
@@ -74,21 +77,19 @@ def test_lazy_selections_agree_with_arrays(tmp_path):
 
 
 @pytest.mark.parametrize("bands", [(2, 1, 0), (0, 1, 2), (0, 2), (1,), (2, 0, 1), (0, 0)])
-def test_mapped_reads_agree_with_a_plain_loop(tmp_path, bands):
-    cube = rich_cube(11)
-    save_cube(cube, tmp_path / "a.zarr")
+def test_mapped_reads_agree_with_a_plain_loop(stored, bands):
+    cube = rich_cube()
     pixels, rng = cube["reflectance"].values, np.random.default_rng(5)
-    rows, seasons = rng.integers(0, 11, 20), rng.integers(0, 3, (20, 2))
+    rows, seasons = rng.integers(0, 10, 20), rng.integers(0, 3, (20, 2))
     top, left = rng.integers(0, 3, 20), rng.integers(0, 3, 20)
-    read = MappedCube(tmp_path / "a.zarr").read(rows, seasons, bands, top=top, left=left, size_px=4)
+    read = MappedCube(stored).read(rows, seasons, bands, top=top, left=left, size_px=4)
     for i, t, c in itertools.product(range(20), range(2), range(len(bands))):
         wanted = pixels[rows[i], seasons[i, t], bands[c], top[i] : top[i] + 4, left[i] : left[i] + 4]
         np.testing.assert_array_equal(read[i, t, c], wanted)
 
 
-def test_mapped_read_fills_the_buffer_it_is_given_and_keeps_its_own(tmp_path):
-    save_cube(rich_cube(), tmp_path / "a.zarr")
-    mapped = MappedCube(tmp_path / "a.zarr")
+def test_mapped_read_fills_the_buffer_it_is_given_and_keeps_its_own(stored):
+    mapped = MappedCube(stored)
     out = np.empty((2, 1, 3, 6, 6), np.uint16)
     assert mapped.read([0, 1], [[0], [1]], (0, 1, 2), out=out) is out
     first = mapped.read([0, 1], [[0], [1]], (0, 1, 2))
@@ -106,12 +107,11 @@ def test_mapped_read_fills_the_buffer_it_is_given_and_keeps_its_own(tmp_path):
         (([0], [[0]], (3,)), "band must lie in 0 to 2"),
     ],
 )
-def test_reads_outside_are_refused(tmp_path, arguments, words):
-    save_cube(rich_cube(), tmp_path / "a.zarr")
+def test_reads_outside_are_refused(stored, arguments, words):
     with pytest.raises(IndexError, match=words):
-        MappedCube(tmp_path / "a.zarr").read(*arguments)
+        MappedCube(stored).read(*arguments)
     with pytest.raises(IndexError, match="bottom edge"):
-        MappedCube(tmp_path / "a.zarr").read([0], [[0]], (0,), top=[3], size_px=4)
+        MappedCube(stored).read([0], [[0]], (0,), top=[3], size_px=4)
 
 
 def test_mapped_cube_travels_and_closes_old_maps(tmp_path, monkeypatch):
@@ -132,9 +132,9 @@ def test_memory_of_the_process_stays_bounded(tmp_path, monkeypatch):
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc to see how much is mapped")
     monkeypatch.setattr("seco_lab.store.mapped.MAX_MAPPED_BYTES", 2**22)
-    cube = small_cube(40, size=128, bands=SENTINEL2_L2A.band_names)  # 47 MB
+    cube = small_cube(24, size=128, bands=SENTINEL2_L2A.band_names)  # 28 MB
     save_cube(cube, tmp_path / "a.zarr")
-    mapped, rows, before, peak = MappedCube(tmp_path / "a.zarr"), np.arange(40), mapped_kib(), 0
+    mapped, rows, before, peak = MappedCube(tmp_path / "a.zarr"), np.arange(24), mapped_kib(), 0
     for row in rows:
         read = mapped.read([row], [[0, 1, 2]], range(12))
         np.testing.assert_array_equal(read[0], cube["reflectance"].values[row])
@@ -152,7 +152,7 @@ def test_checksum_of_the_standard():
     assert shards.crc32c(b"123456789") == 0xE3069283
 
 
-@pytest.mark.parametrize("steps", [(1, 1, 1, 1, 1, 1), (3, 5, 2), (4, 4), (1, 9)])
+@pytest.mark.parametrize("steps", [(1, 1, 1, 1, 1, 1), (3, 5, 2), (4, 4)])
 def test_appended_patches_equal_a_whole_cube(tmp_path, steps):
     parts, first = [], 0
     for count in steps:
@@ -164,6 +164,12 @@ def test_appended_patches_equal_a_whole_cube(tmp_path, steps):
     xr.testing.assert_equal(open_cube(tmp_path / "a.zarr").load(), joined(*parts))
     plain = xr.open_zarr(tmp_path / "a.zarr", consolidated=False)
     np.testing.assert_array_equal(plain["reflectance"].values, joined(*parts)["reflectance"].values)
+    save_cube(joined(*parts), tmp_path / "b.zarr")
+    assert bytes_of(tmp_path / "a.zarr") == bytes_of(tmp_path / "b.zarr"), "however it came there"
+
+
+def bytes_of(store):
+    return {file.relative_to(store): file.read_bytes() for file in store.rglob("*") if file.is_file()}
 
 
 def test_a_cube_may_begin_empty(tmp_path):
@@ -196,11 +202,10 @@ def test_an_open_cube_keeps_its_length_while_the_store_grows(tmp_path):
         ),
     ],
 )
-def test_append_refuses_what_does_not_fit(tmp_path, other, words):
-    save_cube(rich_cube(), tmp_path / "a.zarr")
+def test_append_refuses_what_does_not_fit(stored, other, words):
     with pytest.raises(ValueError, match=words):
-        append(tmp_path / "a.zarr", other())
-    assert open_cube(tmp_path / "a.zarr").sizes["patch"] == 10
+        append(stored, other())
+    assert open_cube(stored).sizes["patch"] == 10
 
 
 def test_existing_folders_are_kept_unless_asked(tmp_path):
@@ -218,25 +223,28 @@ def test_existing_folders_are_kept_unless_asked(tmp_path):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def killed(jobs):
-    """Run tests/killed_writer.py: a process per job, killed at its n-th sync or rename; True where it was."""
-    script = Path(__file__).with_name("killed_writer.py")
-    run = subprocess.run(
-        [sys.executable, script, json.dumps(jobs)], capture_output=True, text=True, check=True, timeout=120
-    )
-    return json.loads(run.stdout)
+@pytest.fixture(scope="module")
+def writer():
+    """Processes that write cubes and die; see tests/killed_writer.py."""
+    with Children(Path(__file__).with_name("killed_writer.py")) as children:
+        yield children
+
+
+KILLED = -signal.SIGKILL
 
 
 @pytest.mark.slow
 @needs_fork
-def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(tmp_path):
+def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(writer, tmp_path):
     old, more = small_cube(3), small_cube(3, first=3)
     new, lengths = joined(old, more), set()
     save_cube(old, tmp_path / "old.zarr")
     paths = {
         call: shutil.copytree(tmp_path / "old.zarr", tmp_path / f"{call}.zarr") for call in range(1, 92, 6)
     }
-    died = killed([["append", str(path), call] for call, path in paths.items()])
+    ends = [writer.run("append", str(path), call) for call, path in paths.items()]
+    assert set(ends) == {KILLED, 0}
+    died = [end == KILLED for end in ends]
     assert died[0]
     assert not died[-1]  # so the moments in between are all there are
     for path in paths.values():
@@ -252,8 +260,8 @@ def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(tmp_path):
 
 
 @needs_fork
-def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(tmp_path):
-    assert killed([["save", str(tmp_path / "a.zarr"), call] for call in (1, 2, 3, 4)]) == [True] * 4
+def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(writer, tmp_path):
+    assert [writer.run("save", str(tmp_path / "a.zarr"), call) for call in (1, 2, 3, 4)] == [KILLED] * 4
     with pytest.raises(FileNotFoundError, match="no cube at"):
         open_cube(tmp_path / "a.zarr")
     assert any(tmp_path.iterdir())
@@ -261,29 +269,31 @@ def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
 
 
+@needs_fork
+def test_killed_while_replacing_the_old_cube_comes_back(writer, tmp_path):
+    """Killed between the two renames: the old one has stepped aside, the new one is not in its place yet."""
+    path, ended = tmp_path / "a.zarr", writer.start("limited", str(tmp_path / "b.zarr"), 5000)
+    assert writer.end() == 0
+    save_cube(rich_cube(3), path)
+    path.rename(tmp_path / f".a.zarr.{ended}.old")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_cube(rich_cube(4), path)
+    assert open_cube(path).sizes["patch"] == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
+
+
 @pytest.mark.slow
-def test_killed_from_outside_at_random_moments(tmp_path):
-    code = f"""
-        import sys, numpy as np
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from cubes import small_cube
-        from seco_lab.store import append, open_cube, save_cube
-        path = {str(tmp_path / "a.zarr")!r}
-        import pathlib
-        if not pathlib.Path(path).exists():
-            save_cube(small_cube(1), path)
-        for i in range(open_cube(path).sizes["patch"], 100000):
-            append(path, small_cube(1, first=i))
-            print(i, flush=True)
-    """
-    rng, length = np.random.default_rng(0), 0
+@needs_fork
+def test_killed_from_outside_at_random_moments(writer, tmp_path):
+    rng, path, length = np.random.default_rng(0), tmp_path / "a.zarr", 0
     for _ in range(3):
-        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE)
-        assert child.stdout.readline()
+        child = writer.start("grow", str(path))
+        while not path.exists() or len(MappedCube(path)) <= max(length, 1):
+            time.sleep(0.01)
         time.sleep(rng.uniform(0.05, 0.3))
-        child.kill()
-        child.wait()
-        cube = open_cube(tmp_path / "a.zarr").load()
+        os.kill(child, signal.SIGKILL)
+        assert writer.end() == KILLED
+        cube = open_cube(path).load()
         assert cube.sizes["patch"] > length
         length = cube.sizes["patch"]
         for row in range(length):
@@ -325,8 +335,8 @@ def test_no_space_while_appending_keeps_the_old_cube(tmp_path, monkeypatch, afte
 
 
 @needs_fork
-def test_a_real_limit_of_the_system_is_met_with_one_sentence(tmp_path):
-    assert killed([["limited", str(tmp_path / "a.zarr"), 5000]]) == [False]
+def test_a_real_limit_of_the_system_is_met_with_one_sentence(writer, tmp_path):
+    assert writer.run("limited", str(tmp_path / "a.zarr"), 5000) == 0
     assert list(tmp_path.iterdir()) == []
 
 

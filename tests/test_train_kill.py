@@ -12,7 +12,7 @@ from training import same_state, tiny_run
 
 from seco_lab.train import read_metrics
 
-STEPS = 40
+STEPS = 150
 SCRIPT = f"""
 import sys, torch
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -39,18 +39,19 @@ def start(folder):
 @pytest.mark.slow
 def test_killed_run_resumes_to_the_bit(tmp_path):
     folder, chance, kills = tmp_path / "killed", random.Random(0), 0
-    for _ in range(3):
+    for _ in range(2):
         process = start(folder)
-        time.sleep(chance.uniform(0.2, 0.7))
+        while not (folder / "checkpoint.pt").exists():
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.05, 0.4))
         process.kill()
         kills += process.wait() != 0
     assert kills > 0
-    assert start(folder).wait() == 0
-    alone = tiny_run(tmp_path / "alone", steps=STEPS)
-    for _ in alone:
-        pass
-    killed = tiny_run(folder, steps=STEPS)
+    killed, alone = tiny_run(folder, steps=STEPS), tiny_run(tmp_path / "alone", steps=STEPS)
     assert killed.resume()
+    for run in (killed, alone):
+        for _ in run:
+            pass
     assert same_state(killed.method, alone.method)
     assert sorted(os.listdir(folder)) == ["checkpoint.pt", "metrics.csv"]
     ours, theirs = read_metrics(folder), read_metrics(alone.folder)

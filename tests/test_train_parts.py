@@ -4,13 +4,12 @@ import pytest
 import torch
 from cubes import small_cube
 from test_methods import FirstPixel
-from training import SPEC, Squares, SquareViews, same_state, tiny_method, tiny_run
+from training import SPEC, Squares, SquareViews, resnet_method, same_state, small, tiny_method, tiny_run
 
 from seco_lab.batch import Batch, Share
 from seco_lab.checkpoints import batchnorm_report, load_checkpoint, save_checkpoint
 from seco_lab.data import CubeBatches
 from seco_lab.methods import MoCo, SimCLR, StepOutput
-from seco_lab.nn.encoders import resnet18
 from seco_lab.train import TrainConfig
 from seco_lab.train.reading import StepInput
 from seco_lab.train.shares import joined, own_share, parts_of
@@ -61,7 +60,7 @@ def test_queue_takes_all_keys_and_the_key_encoder_moves_once_a_batch():
 
 def test_negatives_of_the_batch_get_fewer():
     def first_loss(accumulate):
-        method = SimCLR(resnet18(width=4), dim=8, temperature=1e6)
+        method = SimCLR(small(), dim=8, temperature=1e6)
         return finish(tiny_run(method=method, views=Renamed(), steps=1, accumulate=accumulate))[0]["loss"]
 
     # All similarities are alike at this temperature: the loss is the log of the number of candidates.
@@ -71,15 +70,15 @@ def test_negatives_of_the_batch_get_fewer():
 
 @pytest.mark.parametrize("stop", [1, 4])
 def test_resume_is_exact_to_the_bit(tmp_path, stop):
-    whole = tiny_run(steps=6, accumulate=2)
+    whole = tiny_run(method=resnet_method(), steps=6, accumulate=2)
     logs = finish(whole)
-    first = tiny_run(tmp_path / "run", steps=6, accumulate=2)
+    first = tiny_run(tmp_path / "run", method=resnet_method(), steps=6, accumulate=2)
     for log in first:
         if log.step == stop:
             first.save()
             break
     torch.manual_seed(3)
-    second = tiny_run(tmp_path / "run", steps=6, accumulate=2)
+    second = tiny_run(tmp_path / "run", method=resnet_method(), steps=6, accumulate=2)
     assert second.resume()
     assert [log["loss"] for log in finish(second)] == [log["loss"] for log in logs[stop:]]
     assert same_state(second.method, whole.method)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from labelled import class_cube
 from parity import fill, fill_queue, parameter, rand, tiny_encoder
-from training import SPEC, same_state, tiny_run
+from training import SPEC, resnet_method, same_state, tiny_run
 from weight_files import (
     gassl_state,
     network,
@@ -201,7 +201,7 @@ def test_half_precision_and_old_files_without_counters(tmp_path):
 
 
 def test_run_has_both_encoders_and_its_own_contract(tmp_path):
-    run = tiny_run(tmp_path / "run", steps=2)
+    run = tiny_run(tmp_path / "run", method=resnet_method(), steps=2)
     for _ in run:
         pass
     assert same_state(load_encoder(run.folder)[0], run.method.encoder)

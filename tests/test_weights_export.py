@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from labelled import RGB, counts, plain_cube
-from training import SPEC, same_state, tiny_run
+from training import SPEC, resnet_method, same_state, tiny_run
 from weight_files import gassl_state, network, save_plain, save_seco, seco_state
 
 from seco_lab.checkpoints import batchnorm_report, export, export_weights, load_encoder, read_weights
@@ -167,7 +167,7 @@ def test_bare_files_cannot_tell_and_broken_ones_do(tmp_path):
 
 
 def test_own_run_is_clean(tmp_path):
-    run = tiny_run(tmp_path / "run", steps=3)
+    run = tiny_run(tmp_path / "run", method=resnet_method(), steps=3)
     for _ in run:
         pass
     assert batchnorm_report(run.folder).verdict == "clean"

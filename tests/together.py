@@ -10,44 +10,24 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from training import Squares, SquareViews, tiny_method, tiny_run
+from training import Squares, SquareViews, small, tiny_method, tiny_run
 
 from seco_lab.batch import Batch
+from seco_lab.cli import main
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SimCLR, VICReg
 from seco_lab.nn.collectives import dealt
 from seco_lab.nn.encoders import resnet18
-from seco_lab.nn.initialise import build_from_seed
 from seco_lab.nn.processes import process_count, process_number
 from seco_lab.train import TrainConfig
 from seco_lab.train.reading import StepInput
 from seco_lab.train.shares import own_share
 from seco_lab.views import MoCoViews, SeasonalViews, TemporalViews
 
-STEPS = 6
+STEPS = 4
 CUBE_SPEC = InputSpec(
     "sentinel2-l2a", ("B04", "B03", "B02"), "dn", (0,) * 3, (9000,) * 3, (0.5,) * 3, (0.3,) * 3, 10.0, 16
 )
-
-
-def small(seed=0):
-    """An encoder whose BatchNorm sees enough values not to blow up last digits within a few steps."""
-    encoder = build_from_seed(
-        lambda: nn.Sequential(
-            nn.Conv2d(3, 6, 3, 2, bias=False),
-            nn.BatchNorm2d(6),
-            nn.ReLU(),
-            nn.Conv2d(6, 12, 3, bias=False),
-            nn.BatchNorm2d(12),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-        ),
-        seed,
-        "small encoder",
-    )
-    encoder.num_features = 12
-    return encoder
 
 
 PLACES = torch.arange(10) % 3
@@ -183,15 +163,21 @@ def refused(folder):
 def compare(folder):
     found = everything(folder)
     found |= {"refused": refused(folder), "count": process_count()}
+    assert main([*command_line(folder), "--json"]) == 0
     torch.save(found, folder / f"process{process_number()}.pt")
 
 
-def patient_run(folder):
+def command_line(folder):
+    """Words that train on a cube in the folder, which is made by the one who starts the processes."""
+    words = ["pretrain", str(folder / "cube.zarr"), "--out", str(folder / "cli"), "--method", "moco"]
+    words += ["--encoder", "resnet18-narrow", "--steps", "2", "--batch", "8", "--size-px", "32"]
+    return [*words, "--queue", "8", "--accumulate", "2"]
+
+
+def patient_run(folder, **config):
     """A run that saves at every step."""
-    method = METHODS["seco"]()
-    return tiny_run(
-        folder, method=method, batches=Eight(), steps=40, save_every_minutes=1e-9, process_timeout_s=4
-    )
+    config = {"steps": 40, "save_every_minutes": 1e-9, "process_timeout_s": 4, **config}
+    return tiny_run(folder, method=METHODS["seco"](), batches=Eight(), **config)
 
 
 def train_slowly(folder):

@@ -1,11 +1,15 @@
 """A made-up world for tests of the loop: ten coloured squares, batches by step, views by generator."""
 
+from collections import OrderedDict
+
 import torch
+from torch import nn
 
 from seco_lab.batch import Batch, generator_for
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import SeCo
 from seco_lab.nn.encoders import resnet18
+from seco_lab.nn.initialise import build_from_seed
 from seco_lab.train import PretrainingRun, TrainConfig
 
 SPEC = InputSpec(
@@ -41,8 +45,34 @@ class SquareViews:
         return dict(zip(self.names, crops, strict=True))
 
 
+def small(seed=0):
+    """An encoder whose BatchNorm sees enough values not to blow up last digits within a few steps."""
+    layers = {
+        "conv1": lambda: nn.Conv2d(3, 6, 3, 2, bias=False),
+        "bn1": lambda: nn.BatchNorm2d(6),
+        "relu1": nn.ReLU,
+        "conv2": lambda: nn.Conv2d(6, 12, 3, bias=False),
+        "bn2": lambda: nn.BatchNorm2d(12),
+        "relu2": nn.ReLU,
+        "mean": lambda: nn.AdaptiveAvgPool2d(1),
+        "flat": nn.Flatten,
+    }
+    encoder = build_from_seed(
+        lambda: nn.Sequential(OrderedDict((name, make()) for name, make in layers.items())),
+        seed,
+        "small encoder",
+    )
+    encoder.num_features = 12
+    return encoder
+
+
+def resnet_method():
+    """A method whose encoder has a name, so that checkpoints of it tell how to build it."""
+    return SeCo(resnet18(width=4), dim=8, queue_size=16)
+
+
 def tiny_method(seed=0):
-    return SeCo(resnet18(width=4, seed=seed), dim=8, queue_size=16, seed=seed)
+    return SeCo(small(seed), dim=8, queue_size=16, seed=seed)
 
 
 def tiny_run(folder=None, *, method=None, batches=None, views=None, spec=SPEC, **config):

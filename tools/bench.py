@@ -62,7 +62,7 @@ def cell(value: object) -> str:
 
 def section(result: dict) -> str:
     text = f"## {result['name']}\n\n{table(result['rows'])}\n"
-    if "ratio" in result:
+    if result.get("ratio") is not None:
         text += f"\nRatio: **{cell(result['ratio'])}**\n"
     for key in ("target", "note"):
         if key in result:
@@ -75,13 +75,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="scripts of bench/ without .py; all of them by default")
     names = parser.parse_args().names
     scripts = [s for s in sorted((ROOT / "bench").glob("[a-z]*.py")) if not names or s.stem in names]
-    page = ROOT / "docs" / "benchmarks.md"
-    before, _, rest = page.read_text().partition(START)
     store = ROOT / "docs" / "benchmarks.json"
     results = json.loads(store.read_text()) if store.exists() else {}
     for script in scripts:
         results[script.stem] = {**run(script), "machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
         store.write_text(json.dumps(results, indent=1) + "\n")
+    write_page(results)
+
+
+def write_page(results: dict[str, dict]) -> None:
+    """Put the tables into docs/benchmarks.md and leave the words around them."""
+    page = ROOT / "docs" / "benchmarks.md"
+    before, _, rest = page.read_text().partition(START)
     parts = [section(r) + f"\nMachine: {r['machine']}; {r['date']}\n" for _, r in sorted(results.items())]
     page.write_text(before + START + "\n\n" + "\n".join(parts) + "\n" + END + rest.partition(END)[2])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import command
+from seco_lab.arguments.base import amount, command, count, number
 
 
 def add_plan(commands: Any) -> None:
@@ -16,14 +16,16 @@ def add_plan(commands: Any) -> None:
         "draw places on Earth",
         "seco-lab plan --places 1000 --std-km 50 --out places.parquet",
     )
-    plan.add_argument("--places", type=int, required=True, metavar="N")
+    plan.add_argument("--places", type=count, required=True, metavar="N", help="how many places")
     plan.add_argument(
         "--sampler",
         default="cities",
-        help="cities, population, land, continents, climates, grid or a file of points/polygons",
+        help="cities, population, land, continents, climates, grid or a file of points/polygons (cities)",
     )
-    plan.add_argument("--std-km", type=float, default=50.0, help="spread around a city in km (50)")
-    plan.add_argument("--seed", type=int, default=0)
+    plan.add_argument(
+        "--std-km", type=amount, default=50.0, metavar="KM", help="spread around a city in km (50)"
+    )
+    plan.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
     plan.add_argument("--out", required=True, metavar="PARQUET")
 
 
@@ -43,13 +45,15 @@ def add_gather(commands: Any) -> None:
         help="simulated, earth-search, planetary-computer, a folder or file of STAC items, or with - a "
         "folder of imagery (simulated)",
     )
-    gather.add_argument("--seasons", type=int, help="dates per place (5)")
+    gather.add_argument("--seasons", type=count, metavar="N", help="dates per place (5)")
     gather.add_argument(
         "--quarters", metavar="YEARS", help="the middle of each quarter of these years, such as 2023,2024"
     )
-    gather.add_argument("--years-apart", type=int, metavar="N", help="also N years earlier, for caco")
-    gather.add_argument("--size-px", type=int, help="side of a patch (264, or what the folder holds)")
-    gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03")
+    gather.add_argument("--years-apart", type=count, metavar="N", help="also N years earlier, for caco")
+    gather.add_argument(
+        "--size-px", type=count, metavar="PX", help="side of a patch (264, or what the folder holds)"
+    )
+    gather.add_argument("--bands", default="all", help="rgb, all, or names such as B02,B03 (all)")
     gather.add_argument(
         "--max-cloud", type=float, help="percent of a patch that cloud and its shadow may cover (20)"
     )
@@ -63,6 +67,10 @@ def add_gather(commands: Any) -> None:
         "--leave-out-failed", action="store_true", help="complete the cube without places that cannot be read"
     )
     gather.add_argument("--add", action="store_true", help="append a folder of imagery to a cube")
-    gather.add_argument("--reference-date", default="2024-12-01", help="the last season lies before this day")
-    gather.add_argument("--seed", type=int, default=0)
+    gather.add_argument(
+        "--reference-date", default="2024-12-01", help="the last season lies before this day (2024-12-01)"
+    )
+    gather.add_argument(
+        "--seed", type=number, default=0, metavar="N", help="of dates and simulated world (0)"
+    )
     gather.add_argument("--out", required=True, metavar="CUBE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from seco_lab.arguments.base import Parser, add_reading, command
+from seco_lab.arguments.base import Parser, add_reading, amount, command, count, number
 
 
 def add_probe(commands: Any) -> None:
@@ -35,11 +35,16 @@ def task(tasks: Any, name: str, function: str, summary: str, data: str, more: st
     """A task with the options that all tasks share; its example ends with ``more``."""
     example = f"seco-lab probe {name} --weights runs/seco --data {data} {more}".rstrip()
     parser = command(tasks, name, f"commands.{function}", summary, example)
-    parser.add_argument("--weights", required=True, metavar="RUN_OR_FILE|random")
+    parser.add_argument(
+        "--weights",
+        required=True,
+        metavar="RUN_OR_FILE|random",
+        help="a run of pretrain, a file, or random",
+    )
     add_reading(parser)
-    parser.add_argument("--data", required=True, metavar="FOLDER")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", required=True, metavar="FOLDER", help="images with labels")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    parser.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
     parser.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
     return parser
 
@@ -48,17 +53,17 @@ def add_test_and_size(parser: Parser) -> None:
     """What tasks of whole images share."""
     parser.add_argument("--test", metavar="FOLDER", help="a separate folder of tests")
     parser.add_argument(
-        "--size-px", type=int, help="resize images to this size (the encoder's own, but at least 128)"
+        "--size-px", type=count, help="resize images to this size (the encoder's own, but at least 128)"
     )
 
 
 def add_class_options(parser: Parser) -> None:
     """What tasks of one label an image share."""
     add_asking(parser)
-    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
+    parser.add_argument("--finetune-epochs", type=count, metavar="N", help="fine-tune as well, for N epochs")
     parser.add_argument(
         "--official-epochs",
-        type=int,
+        type=number,
         default=0,
         metavar="N",
         help="the paper's own protocol as well, quirks included (100 epochs in the papers)",
@@ -67,11 +72,11 @@ def add_class_options(parser: Parser) -> None:
         "--curve", action="store_true", help="also with 1, 5, 10 and 50 %% of the labels, and for every k"
     )
     parser.add_argument(
-        "--curve-seeds", type=int, default=3, metavar="N", help="draw each share of the labels N times (3)"
+        "--curve-seeds", type=count, default=3, metavar="N", help="draw each share of the labels N times (3)"
     )
     parser.add_argument(
         "--spatial-km",
-        type=float,
+        type=amount,
         metavar="KM",
         help="also with lists parted at random and by blocks of KM",
     )
@@ -123,9 +128,9 @@ def _add_bigearthnet(tasks: Any) -> None:
     add_test_and_size(parser)
     parser.add_argument("--share", type=float, default=1.0, help="part of the labels to use, such as 0.1 (1)")
     parser.add_argument(
-        "--mlp-epochs", type=int, default=0, metavar="N", help="a hidden layer as well, at most N epochs"
+        "--mlp-epochs", type=number, default=0, metavar="N", help="a hidden layer as well, at most N epochs"
     )
-    parser.add_argument("--finetune-epochs", type=int, metavar="N", help="fine-tune as well, for N epochs")
+    parser.add_argument("--finetune-epochs", type=count, metavar="N", help="fine-tune as well, for N epochs")
 
 
 def _add_oscd(tasks: Any) -> None:
@@ -137,17 +142,17 @@ def _add_oscd(tasks: Any) -> None:
         default="distance",
         help="how change is found (distance)",
     )
-    parser.add_argument("--epochs", type=int, help="of the U-Net (100)")
+    parser.add_argument("--epochs", type=count, help="of the U-Net (100)")
 
 
 def _add_scenes(parser: Parser, *, tile_px: int, tiles: int, lr: float) -> None:
     """What tasks on scenes share: a schedule on tiles."""
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the scenes (10)")
-    parser.add_argument("--tiles-per-scene", type=int, default=tiles, help=f"in a pass ({tiles})")
-    parser.add_argument("--tile-px", type=int, default=tile_px, help=f"side of a tile ({tile_px})")
-    parser.add_argument("--lr", type=float, default=lr, help=f"peak learning rate of Adam ({lr:g})")
+    parser.add_argument("--epochs", type=count, default=10, help="passes over the scenes (10)")
+    parser.add_argument("--tiles-per-scene", type=count, default=tiles, help=f"in a pass ({tiles})")
+    parser.add_argument("--tile-px", type=count, default=tile_px, help=f"side of a tile ({tile_px})")
+    parser.add_argument("--lr", type=amount, default=lr, help=f"peak learning rate of Adam ({lr:g})")
     parser.add_argument("--frozen", action="store_true", help="train only what stands on the encoder")
-    parser.add_argument("--limit", type=int, help="only so many scenes")
+    parser.add_argument("--limit", type=count, help="only so many scenes")
     parser.add_argument(
         "--measure-input",
         action="store_true",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import command
+from seco_lab.arguments.base import amount, command, count, number
 
 
 def add_pretrain(commands: Any) -> None:
@@ -19,38 +19,72 @@ def add_pretrain(commands: Any) -> None:
     pretrain.add_argument(
         "cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows"
     )
+    pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of checkpoint and curves")
+    pretrain.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
     pretrain.add_argument(
         "--method",
         default="seco",
         help="seco, moco, geo, simclr or vicreg; moco-tp, geo-tp, simclr-tp, vicreg-tp pair seasons; caco "
         "compares years, seco-eco the phases of the plants' year (seco)",
     )
-    pretrain.add_argument("--encoder", default="resnet18")
-    length = pretrain.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int)
-    length.add_argument("--epochs", type=float)
-    length.add_argument("--minutes", type=float, help="measure a few steps, then fix the number of steps")
-    pretrain.add_argument("--batch", type=int, default=64)
-    pretrain.add_argument("--size-px", type=int, help="height and width of the views (96, or the patch)")
-    pretrain.add_argument("--bands", default="rgb")
-    pretrain.add_argument("--split", help="use only the patches of this split, where the cube has splits")
-    pretrain.add_argument("--queue", type=int, help="negatives from past batches; the papers have 16384")
-    pretrain.add_argument("--temperature", type=float, help="0.07 in the papers")
-    pretrain.add_argument("--momentum", type=float, help="of the key encoder; 0.999 in the papers")
-    pretrain.add_argument("--optimizer", help="sgd (the papers) or adamw")
-    pretrain.add_argument("--lr", type=float, help="0.03 in the papers")
-    pretrain.add_argument("--strength", help="of the views: paper, gassl or mild (more of the colours stays)")
-    pretrain.add_argument("--schedule", default="cosine", help="cosine or steps")
     pretrain.add_argument(
-        "--accumulate", type=int, default=1, help="parts of a batch, to need less memory (1)"
+        "--encoder", default="resnet18", help="resnet18, resnet34, resnet50 or resnet18-narrow (resnet18)"
     )
-    pretrain.add_argument(
+    pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    pretrain.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
+    _add_length(pretrain)
+    _add_data(pretrain)
+    _add_tuning(pretrain)
+    _add_processes(pretrain)
+
+
+def _add_length(pretrain: Any) -> None:
+    group = pretrain.add_argument_group("how long, one of these (200 epochs)")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=count, metavar="N", help="batches to train on")
+    length.add_argument("--epochs", type=amount, metavar="N", help="passes over the data")
+    length.add_argument(
+        "--minutes", type=amount, metavar="M", help="measure a few steps, then fix the number of steps"
+    )
+
+
+def _add_data(pretrain: Any) -> None:
+    group = pretrain.add_argument_group("what it sees")
+    group.add_argument("--batch", type=count, default=64, metavar="N", help="places in a batch (64)")
+    group.add_argument(
+        "--size-px", type=count, metavar="PX", help="height and width of the views (96, or the patch)"
+    )
+    group.add_argument("--bands", default="rgb", help="rgb, all, or names such as B08,B04,B03 (rgb)")
+    group.add_argument("--split", help="use only the patches of this split, where the cube has splits")
+    group.add_argument("--strength", help="of the views: paper, gassl or mild (more of the colours stays)")
+
+
+def _add_tuning(pretrain: Any) -> None:
+    group = pretrain.add_argument_group(
+        "numbers of the method", "left out, they are those of the paper, or for short runs measured ones"
+    )
+    group.add_argument(
+        "--queue", type=count, metavar="N", help="negatives from past batches; the papers have 16384"
+    )
+    group.add_argument("--temperature", type=amount, metavar="T", help="0.07 in the papers")
+    group.add_argument("--momentum", type=float, metavar="M", help="of the key encoder; 0.999 in the papers")
+    group.add_argument("--optimizer", help="sgd (the papers) or adamw")
+    group.add_argument("--lr", type=amount, metavar="RATE", help="learning rate; 0.03 in the papers")
+    group.add_argument("--schedule", default="cosine", help="of the learning rate: cosine or steps (cosine)")
+
+
+def _add_processes(pretrain: Any) -> None:
+    group = pretrain.add_argument_group("memory, and several processes")
+    group.add_argument(
+        "--accumulate", type=count, default=1, metavar="N", help="parts of a batch, to need less memory (1)"
+    )
+    group.add_argument(
         "--batchnorm", default="shuffled", help="under torchrun: shuffled (as in MoCo) or synced (shuffled)"
     )
-    pretrain.add_argument(
-        "--process-timeout", type=float, default=300.0, metavar="S", help="under torchrun: wait so long (300)"
+    group.add_argument(
+        "--process-timeout",
+        type=amount,
+        default=300.0,
+        metavar="S",
+        help="under torchrun: wait so long (300)",
     )
-    pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    pretrain.add_argument("--seed", type=int, default=0)
-    pretrain.add_argument("--out", required=True, metavar="RUN")
-    pretrain.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")

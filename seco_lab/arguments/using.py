@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import add_reading, command
+from seco_lab.arguments.base import add_reading, command, count, number
 
 
 def add_embed(commands: Any) -> None:
@@ -16,12 +16,12 @@ def add_embed(commands: Any) -> None:
         "turn every patch and season into a vector",
         "seco-lab embed cube.zarr --weights runs/seco --out embeddings.parquet",
     )
-    embed.add_argument("cube", metavar="CUBE")
-    embed.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
+    embed.add_argument("cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows")
+    embed.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run of pretrain, or a file")
     add_reading(embed)
-    embed.add_argument("--batch", type=int, default=256)
-    embed.add_argument("--device", default="auto")
-    embed.add_argument("--out", required=True, metavar="PARQUET")
+    embed.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
+    embed.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    embed.add_argument("--out", required=True, metavar="PARQUET", help="GeoParquet: a row a patch and season")
 
 
 def add_explore(commands: Any) -> None:
@@ -33,9 +33,9 @@ def add_explore(commands: Any) -> None:
         "write a map that works without Python",
         "seco-lab explore embeddings.parquet --cube cube.zarr --out map.html",
     )
-    explore.add_argument("embeddings", metavar="PARQUET")
+    explore.add_argument("embeddings", metavar="PARQUET", help="what embed wrote")
     explore.add_argument("--cube", metavar="CUBE", help="pictures of the places")
-    explore.add_argument("--out", required=True, metavar="HTML")
+    explore.add_argument("--out", required=True, metavar="HTML", help="one page that holds all")
 
 
 def add_area(commands: Any) -> None:
@@ -48,22 +48,22 @@ def add_area(commands: Any) -> None:
         "seco-lab area scene.tif --weights runs/seco --stride-px 16 --out area.tif --rgb rgb.tif",
     )
     area.add_argument("scene", metavar="SCENE", help="a multi-band GeoTIFF of any size, or a Zarr cube")
-    area.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
+    area.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run of pretrain, or a file")
     add_reading(area)
     area.add_argument(
-        "--window-px", type=int, default=64, help="side of a window in pixels of the scene (64)"
+        "--window-px", type=count, default=64, help="side of a window in pixels of the scene (64)"
     )
-    area.add_argument("--stride-px", type=int, default=32, help="step between windows, side of a cell (32)")
+    area.add_argument("--stride-px", type=count, default=32, help="step between windows, side of a cell (32)")
     area.add_argument("--file-bands", metavar="NAMES", help="bands in the file's order, where it names none")
     area.add_argument(
         "--offset", default="auto", help="the +1000 of baseline 04.00: auto (by content), remove or keep"
     )
     area.add_argument("--patch", metavar="NAME", help="which patch of a cube")
-    area.add_argument("--season", type=int, metavar="N", help="which season of a cube, from 0")
+    area.add_argument("--season", type=number, metavar="N", help="which season of a cube, from 0")
     area.add_argument(
         "--dtype", choices=["float32", "float16"], default="float32", help="float16 halves the file (float32)"
     )
-    area.add_argument("--batch", type=int, default=256)
-    area.add_argument("--device", default="auto")
-    area.add_argument("--out", required=True, metavar="TIF")
+    area.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
+    area.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    area.add_argument("--out", required=True, metavar="TIF", help="a band for each number of a vector")
     area.add_argument("--rgb", metavar="TIF", help="also write a picture of the vectors (PCA) here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from seco_lab.arguments.base import Parser, add_reading, command
+from seco_lab.arguments.base import Parser, add_reading, command, count
 
 
 def add_weights(commands: Any) -> None:
@@ -49,7 +49,7 @@ def add_weights(commands: Any) -> None:
     doctor.add_argument("file", metavar="FILE")
     add_reading(doctor)
     doctor.add_argument("--data", metavar="CUBE", help="measure the statistics on this cube")
-    doctor.add_argument("--images", type=int, default=2048, help="how many of its images (2048)")
+    doctor.add_argument("--images", type=count, default=2048, help="how many of its images (2048)")
     doctor.add_argument("--device", default="auto")
     doctor.add_argument("--out", metavar="FILE", help="where the recalibrated encoder goes")
 

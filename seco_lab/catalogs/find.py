@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -100,10 +101,11 @@ def _check(
         )
     if snap not in get_args(Snap):
         raise ValueError(f"snap is 'grid' or 'block', got {snap!r}")
-    if size_px < 1 or candidates < 1 or not steps:
+    near = sum(not step.years for step in steps)
+    if size_px < 1 or candidates < 1 or not near:
         raise ValueError(
-            f"size_px, candidates and the number of steps must be at least 1, got {size_px}, {candidates}, "
-            f"{len(steps)}"
+            f"size_px, candidates and the number of steps around the date itself must be at least 1, got "
+            f"{size_px}, {candidates}, {near}"
         )
     if snap == "block" and size_px > BLOCK_PX:
         raise ValueError(f"a patch of {size_px} px fits no internal tile ({BLOCK_PX} px); take snap='grid'")
@@ -138,13 +140,18 @@ def _found_in(
     wish: Wish,
     bands: Sequence[str],
 ) -> Iterator[tuple[int, Chosen | Missing]]:
-    """Row and result for each place of a cell; other years are asked for where a season stays empty."""
+    """Row and result for each place of a cell; other years are asked for where a season stays empty.
+
+    Other years are looked at only there, also where the search for a neighbour found scenes of them: what is
+    chosen for a place must not depend on which other places are in the plan.
+    """
     rows = np.array(group.rows)
     scenes = _scenes(group, dates[rows], search, wish.steps, 0)
     tiles = tiles_of(scenes, bands)
+    this_year = replace(wish, steps=tuple(step for step in wish.steps if not step.years))
     short = []
     for row in rows:
-        result = select(lon[row], lat[row], dates[row], tiles, wish)
+        result = select(lon[row], lat[row], dates[row], tiles, this_year)
         if isinstance(result, Missing) and result.seasons and any(step.years for step in wish.steps):
             short.append(row)
         else:
@@ -230,9 +237,10 @@ def _tasks(plan: Plan, laid: Sequence[tuple[Chosen, Corner] | Missing], about: d
 
 
 def _rows(chosen: Chosen, corner: Corner, bands: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Columns from season to assets."""
+    """Columns from season to assets; a candidate of several scenes has a row for each of them."""
     for season, candidates in enumerate(chosen.scenes):
-        for rank, (scene, step) in enumerate(candidates):
+        every = [(rank, scene, step) for rank, (parts, step) in enumerate(candidates) for scene in parts]
+        for rank, scene, step in every:
             hrefs = {band: scene.assets[band].href for band in (*bands, SCL)}
             yield (
                 season, rank, scene.item_id, scene.collection, scene.self_href, scene.time, scene.platform,

@@ -24,13 +24,14 @@ class Chosen:
         tile: Name of the tile that all its scenes share.
         grid: Extent of the tile.
         corner: Upper-left corner of the patch.
-        scenes: For each season the candidates in order, each with the name of its step.
+        scenes: For each season the candidates in order, each with the name of its step; a candidate is one
+            scene, or several of one pass that show the patch only together.
     """
 
     tile: str
     grid: TileGrid
     corner: Corner
-    scenes: tuple[tuple[tuple[Scene, str], ...], ...]
+    scenes: tuple[tuple[tuple[tuple[Scene, ...], str], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,16 @@ def select(
         )
     first: Missing | None = None
     for tile, corner in _deepest_first(lon, lat, tiles, wish):
-        rows = seeing(tile, corner, wish.size_px, margin_m=wish.margin_m)
+        shots = seeing(tile, corner, wish.size_px, margin_m=wish.margin_m)
+        rows = np.array([shot[0] for shot in shots], np.intp)
         found = [
             ranked(tile.time[rows], tile.cloud[rows], dates, season, wish.steps, wish.limit)
             for season in range(len(dates))
         ]
         if all(found):
-            scenes = tuple(tuple((tile.scenes[rows[i]], step) for i, step in one) for one in found)
+            scenes = tuple(
+                tuple((tuple(tile.scenes[list(shots[i])]), step) for i, step in one) for one in found
+            )
             return Chosen(tile.name, tile.grid, corner, scenes)
         empty = tuple(season for season, one in enumerate(found) if not one)
         first = first or _missing(tile, rows, dates, empty, wish.steps)

@@ -27,7 +27,8 @@ class Tasks:
 
     Attributes:
         table: GeoDataFrame with the columns of ``COLUMNS``, sorted by place in the order of the plan, season
-            and rank. `patch` is the place's name, `season` the slot from 0, `rank` 0 the first choice;
+            and rank. `patch` is the place's name, `season` the slot from 0, `rank` 0 the first choice; rows
+            of the same rank are scenes of one pass that show the patch only together, the largest part first;
             `epsg`, `x0`, `y0` the UTM grid of the patch (upper-left corner in metres), alike for all
             candidates of a place; `time` UTC; `offset_applied` True, False or None where the catalogue does
             not say; `rung` how far the search had to go; `assets` JSON text, band name -> unsigned href.

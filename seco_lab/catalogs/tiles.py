@@ -27,6 +27,8 @@ class Tile:
         time: Shape (N,).
         cloud: Per cent, shape (N,).
         outlines: What each scene shows, polygons in metres of the zone, shape (N,).
+        passes: Number of the pass in which a satellite took each scene, shape (N,).
+        shared: Whether another scene was taken in the same pass, shape (N,).
     """
 
     name: str
@@ -35,6 +37,8 @@ class Tile:
     time: NDArray[np.datetime64]
     cloud: NDArray[np.float64]
     outlines: NDArray[np.object_]
+    passes: NDArray[np.intp]
+    shared: NDArray[np.bool_]
 
 
 def tiles_of(scenes: Iterable[Scene], bands: Sequence[str]) -> list[Tile]:
@@ -49,6 +53,7 @@ def tiles_of(scenes: Iterable[Scene], bands: Sequence[str]) -> list[Tile]:
 
 def _tile(name: str, grid: TileGrid, scenes: list[Scene]) -> Tile:
     ordered = sorted(scenes, key=lambda scene: (scene.time, scene.item_id))
+    passes = _passes(ordered)
     return Tile(
         name,
         grid,
@@ -56,6 +61,8 @@ def _tile(name: str, grid: TileGrid, scenes: list[Scene]) -> Tile:
         np.array([scene.time for scene in ordered], "datetime64[ms]"),
         np.array([scene.scene_cloud_cover for scene in ordered]),
         np.array([outline_utm(scene, grid.epsg) for scene in ordered], object),
+        passes,
+        np.bincount(passes)[passes] > 1,
     )
 
 
@@ -68,8 +75,10 @@ def outline_utm(scene: Scene, epsg: int) -> shapely.Geometry:
     return whole
 
 
-def seeing(tile: Tile, corner: Corner, size_px: int, *, margin_m: float = 0.0) -> NDArray[np.intp]:
-    """Numbers of the scenes that show the whole patch, one for each pass.
+def seeing(tile: Tile, corner: Corner, size_px: int, *, margin_m: float = 0.0) -> list[tuple[int, ...]]:
+    """Numbers of the scenes that show the whole patch: of each pass one, or several that do so together.
+
+    A tile is two scenes of one pass where a datastrip ends in it; each shows its own half.
 
     Args:
         tile: Scenes.
@@ -84,28 +93,54 @@ def seeing(tile: Tile, corner: Corner, size_px: int, *, margin_m: float = 0.0) -
         corner.x0 + side_m + margin_m,
         corner.y0 + margin_m,
     )
-    return one_of_each_pass(tile.scenes, np.flatnonzero(shapely.contains_properly(tile.outlines, patch)))
+    whole = shapely.contains_properly(tile.outlines, patch)
+    shots = one_of_each_pass(tile, np.flatnonzero(whole))
+    parts = np.flatnonzero(~whole & tile.shared & ~np.isin(tile.passes, list(shots)))
+    for number in np.unique(tile.passes[parts]).tolist():
+        if together := _together(tile, parts[tile.passes[parts] == number], patch):
+            shots[number] = together
+    return sorted(shots.values())
 
 
-def one_of_each_pass(scenes: NDArray[np.object_], rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of scenes of a tile that one satellite took in one pass the latest processing: baseline, then created.
+def one_of_each_pass(tile: Tile, rows: NDArray[np.intp]) -> dict[int, tuple[int, ...]]:
+    """Of scenes of one pass the latest processing, by the number of the pass.
 
     Item names do not tell: catalogues rename, number (_0_, _1_) and process again.
-
-    Args:
-        scenes: In order of time.
-        rows: Which of them to look at.
     """
-    best: dict[str, list[int]] = {}
+    best: dict[int, tuple[int, ...]] = {}
     for row in rows.tolist():
-        passes = best.setdefault(scenes[row].platform, [])
-        if passes and scenes[row].time - scenes[passes[-1]].time <= _SAME_PASS:
-            passes[-1] = max(passes[-1], row, key=lambda r: _processed(scenes[r]))
-        else:
-            passes.append(row)
-    return np.array(sorted(row for passes in best.values() for row in passes), np.intp)
+        number = int(tile.passes[row])
+        (other,) = best.get(number, (row,))
+        best[number] = (max(other, row, key=lambda r: _processed(tile.scenes[r])),)
+    return best
+
+
+def _together(tile: Tile, rows: NDArray[np.intp], patch: shapely.Polygon) -> tuple[int, ...]:
+    """As few scenes of a pass as show the patch together, the one that shows most of it first; or none."""
+
+    def show(some: Sequence[int]) -> bool:
+        return bool(shapely.contains_properly(shapely.union_all(tile.outlines[list(some)]), patch))
+
+    kept = sorted(rows.tolist(), key=lambda row: _processed(tile.scenes[row]))
+    if not show(kept):
+        return ()
+    for row in tuple(kept):  # an earlier processing is the first to go
+        fewer = [other for other in kept if other != row]
+        kept = fewer if show(fewer) else kept
+    return tuple(sorted(kept, key=lambda row: -shapely.intersection(tile.outlines[row], patch).area))
 
 
 def _processed(scene: Scene) -> tuple[str, int]:
     created = scene.created.astype("datetime64[ms]")
     return scene.baseline, -1 if np.isnat(created) else int(created.astype("int64"))
+
+
+def _passes(scenes: Sequence[Scene]) -> NDArray[np.intp]:
+    """Number of the pass in which a satellite took each scene; the scenes are in order of time."""
+    last: dict[str, tuple[int, np.datetime64]] = {}
+    numbers = np.arange(len(scenes))
+    for row, scene in enumerate(scenes):
+        number, time = last.get(scene.platform, (row, scene.time))
+        numbers[row] = number if scene.time - time <= _SAME_PASS else row
+        last[scene.platform] = (int(numbers[row]), scene.time)
+    return numbers

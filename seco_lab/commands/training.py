@@ -122,8 +122,8 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
         steps = parts.steps_in(args.minutes)
         _say_once(f"{args.minutes:g} minutes are enough for {steps} steps")
     tuning = parts.tuning(steps)
-    _say_once(f"{steps} steps: {tuning.text(recipe.uses)}")
     run = parts.run(steps, tuning, out)
+    _say_once(f"{steps} steps: {tuning.text(recipe.uses)}")
     main_does(lambda: _store(out, args, steps))
     return run
 

@@ -55,7 +55,7 @@ class CubeBatches:
         bands: str | Sequence[str] = "rgb",
         crop_px: int | None = None,
         seed: int = 0,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         with_replacement: bool = False,
         rows: ArrayLike | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class CubeBatches:
             crop_px: Side of a random square cut out of each patch while reading, the same for all its
                 seasons; the whole patch if left out.
             seed: Seed of all chance.
-            device: Where batches are wanted.
+            device: Where batches are wanted; None for the CPU, or the GPU of the run that takes them.
             with_replacement: Whether a sample may hold a season twice, as the official code lets it.
             rows: Patches to use; all if left out.
 
@@ -100,7 +100,8 @@ class CubeBatches:
             np.stack([cube["lon"].values, cube["lat"].values], 1).astype(np.float64)
         )
         self._days = torch.from_numpy(_days(cube))
-        self._make_feed(reader, positions, torch.device(device))
+        self._goes_along = device is None
+        self._make_feed(reader, positions, torch.device(device or "cpu"))
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -116,6 +117,22 @@ class CubeBatches:
         if isinstance(self._feed, ReadFeed):
             part._feed = self._feed.planned(part._pick)
         return part
+
+    def on(self, device: torch.device) -> CubeBatches:
+        """The same batches, made for a run on that device.
+
+        Where that is a GPU and none was asked for at first, the pixels move into its memory if they fit, or
+        are read into pinned buffers.
+        """
+        if device.type != "cuda" or not self._goes_along:
+            return self
+        if self._moved is None or self._moved[0] != device:
+            part = copy(self)
+            part._goes_along = False
+            part._make_feed(self._reader, self._positions, device)
+            # Kept, since a run that is measured first and one that trains share one copy of the pixels.
+            self._moved = (device, part)
+        return self._moved[1]
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the first epoch."""
@@ -143,7 +160,11 @@ class CubeBatches:
             self._feed: KeptFeed | ReadFeed = KeptFeed(reader, patches, positions, device)
         else:
             reader, positions = loaded_if_small(reader, positions, _LOADED_BYTES)
-            self._feed = ReadFeed(reader, positions, device, None if in_memory(reader) else self._pick)
+            # Copying from memory is no work for a thread, unless a GPU can go on meanwhile.
+            at_once = in_memory(reader) and device.type == "cpu"
+            self._feed = ReadFeed(reader, positions, device, None if at_once else self._pick)
+        self._reader, self._positions = reader, positions
+        self._moved: tuple[torch.device, CubeBatches] | None = None
 
 
 def choose_bands(cube: xr.Dataset, bands: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:

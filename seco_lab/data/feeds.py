@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seco_lab.batch import sent
 from seco_lab.data.readers import Reader
 from seco_lab.data.ring import Ring
 
@@ -63,7 +65,7 @@ class KeptFeed:
         channels, height, width = self._pixels.shape[2:]
         side = (picked.size_px, picked.size_px) if picked.size_px else (height, width)
         rows, seasons, top, left = (
-            torch.from_numpy(np.ascontiguousarray(values)).to(device)
+            sent(torch.from_numpy(np.ascontiguousarray(values)), device)
             for values in (self._place[picked.rows], picked.seasons, picked.top, picked.left)
         )
         lines = top[:, None, None, None, None] + torch.arange(side[0], device=device)[:, None]
@@ -96,6 +98,7 @@ class ReadFeed:
         self._reader, self._bands, self._device, self._plan = reader, tuple(bands), device, plan
         self._rings: dict[tuple[int, ...], Ring] = {}
         self._pending: dict[int, Future[NDArray]] = {}
+        self._sent: deque[tuple[torch.cuda.Event, NDArray]] = deque()
         self._pool = ThreadPoolExecutor(1, "seco_lab-read-ahead") if plan else None
 
     def planned(self, plan: Callable[[int], Picked]) -> ReadFeed:
@@ -113,16 +116,18 @@ class ReadFeed:
 
     def _send(self, buffer: NDArray) -> Tensor:
         """Copy to the device; the buffer goes back once the copy is done, so that no read overtakes it."""
-        ring = self._ring(buffer.shape)
-        there = torch.from_numpy(buffer).to(self._device, non_blocking=True)
-        if self._device.type != "cuda" or self._pool is None:
-            if self._device.type == "cuda":
-                torch.cuda.current_stream(self._device).synchronize()
-            ring.give(buffer)
+        there = sent(torch.from_numpy(buffer), self._device)
+        if self._device.type != "cuda":
+            self._ring(buffer.shape).give(buffer)
             return there
         done = torch.cuda.Event()
         done.record(torch.cuda.current_stream(self._device))
-        self._pool.submit(_give_after, done, ring, buffer)
+        self._sent.append((done, buffer))
+        if len(self._sent) > _AHEAD:
+            # Two batches ago: the GPU has a whole step left to do, so this waits for nothing that matters.
+            done, buffer = self._sent.popleft()
+            done.synchronize()
+            self._ring(buffer.shape).give(buffer)
         return there
 
     def _look_ahead(self, step: int) -> None:
@@ -158,8 +163,3 @@ class ReadFeed:
     def _ring(self, shape: tuple[int, ...]) -> Ring:
         pinned = self._device.type == "cuda"
         return self._rings.setdefault(shape, Ring(shape, self._reader.dtype, pinned=pinned))
-
-
-def _give_after(done: torch.cuda.Event, ring: Ring, buffer: NDArray) -> None:
-    done.synchronize()
-    ring.give(buffer)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from seco_lab.batch import sent
 from seco_lab.embeddings.identity import module_hash
 from seco_lab.embeddings.prepare import Preparation, check_network_input, missing_images
 from seco_lab.input_spec import InputSpec
@@ -98,7 +99,7 @@ class Embedder:
     def _forward(self, images: Tensor) -> Tensor:
         if self.device.type == "cuda":
             images = images.pin_memory()
-        images = images.to(self.device, non_blocking=True)
+        images = sent(images, self.device)
         missing = missing_images(images)
         pixels = self._preparation(images)
         if not self._checked and not bool(missing.all()):
@@ -116,7 +117,7 @@ class Embedder:
         target = torch.empty(vectors.shape, dtype=vectors.dtype, pin_memory=True)
         target.copy_(vectors, non_blocking=True)
         event = torch.cuda.Event()
-        event.record()
+        event.record(torch.cuda.current_stream(self.device))
         return target, event
 
 

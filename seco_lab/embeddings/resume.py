@@ -113,12 +113,22 @@ def _claim(parts: Path, wanted: dict[str, Any], overwrite: bool) -> None:
             partial.write_text(json.dumps(wanted))
 
 
+# What a table was made from, as it is told where two of them differ.
+_FIXED = {
+    "encoder_hash": "another encoder",
+    "head_hash": "another head",
+    "input_spec": "another input contract",
+    "precision": "another precision",
+    "cube_hash": "another cube",
+    "part_patches": "parts of another size",
+}
+
+
 def _refuse_other(place: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    keys = ("encoder_hash", "head_hash", "input_spec", "precision", "cube_hash", "part_patches")
-    differ = [key for key in keys if key in wanted and found.get(key) != wanted[key]]
+    differ = [words for key, words in _FIXED.items() if key in wanted and found.get(key) != wanted[key]]
     if differ:
         raise FileExistsError(
-            f"{place} holds embeddings with another {', '.join(differ)}; name another file or overwrite it"
+            f"{place} holds embeddings of {' and '.join(differ)}; name another file, or delete that one"
         )
 
 

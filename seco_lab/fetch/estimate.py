@@ -97,7 +97,7 @@ def estimate(
     with opened(tasks, out, wanted_of(tasks, max_cloud, max_nodata_share)) as ledger:
         check_disk(out, len(ledger.left()) * ledger.patch_bytes)
         pilot, begun = _spread(ledger.left()), perf_counter()
-        read_into(ledger, pilot, signer, pace or Pace(), None, progress=progress)
+        read_into(ledger, pilot, signer, pace or Pace(), progress=progress)
         return _reckoned(ledger, pilot, perf_counter() - begun)
 
 

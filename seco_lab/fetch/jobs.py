@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -23,6 +23,7 @@ class Candidate:
     """One scene that may show a place in a season; columns of the tasks.
 
     Attributes:
+        others: Further scenes of the same pass, where they show the patch only together.
         files: JSON text, band name -> unsigned address; of very many candidates few are ever looked at.
     """
 
@@ -38,6 +39,17 @@ class Candidate:
     offset_applied: bool | None
     rung: str
     files: str = field(repr=False)
+    others: tuple[Candidate, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Candidate, ...]:
+        """All scenes that make up the image, the largest part first."""
+        return (self, *self.others)
+
+    @property
+    def hrefs(self) -> list[str]:
+        """All files that may be read."""
+        return [href for part in self.parts for href in part.assets.values()]
 
     @cached_property
     def assets(self) -> Mapping[str, str]:
@@ -72,7 +84,7 @@ class Job:
     @property
     def hrefs(self) -> set[str]:
         """All files that may be read."""
-        return {href for season in self.seasons for one in season for href in one.assets.values()}
+        return {href for season in self.seasons for one in season for href in one.hrefs}
 
 
 @dataclass(frozen=True)
@@ -124,15 +136,20 @@ def jobs_of(tasks: Tasks) -> list[Job]:
 
 
 def _job(position: int, patch: str, rows: list[dict[str, Any]], count: int) -> Job:
-    found = {
-        season: tuple(map(_candidate, those)) for season, those in groupby(rows, key=itemgetter("season"))
-    }
+    by_season = groupby(rows, key=itemgetter("season"))
+    found = {season: _candidates(those) for season, those in by_season}
     missing = [season for season in range(count) if season not in found]
     if missing:
         raise ValueError(f"place {patch!r} of the tasks has no scene in season {missing[0]} of {count}")
     place = {name: float(rows[0][name]) for name in ("lon", "lat", "x0", "y0")}
     seasons = tuple(found[season] for season in range(count))
     return Job(patch=str(patch), position=position, epsg=int(rows[0]["epsg"]), seasons=seasons, **place)
+
+
+def _candidates(rows: Iterable[Mapping[str, Any]]) -> tuple[Candidate, ...]:
+    """Candidates of a season; rows of one rank are one."""
+    by_rank = [[_candidate(row) for row in parts] for _, parts in groupby(rows, key=itemgetter("rank"))]
+    return tuple(replace(first, others=tuple(others)) for first, *others in by_rank)
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,20 +16,21 @@ from seco_lab.fetch.cubes import cube_of
 from seco_lab.fetch.jobs import Job, Wanted, jobs_of
 from seco_lab.fetch.journal import STORED, Journal, journal_path
 from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
-from seco_lab.gather.ledger import only_writer
+from seco_lab.fetch.request import REQUEST, check_goes_on, request_of
+from seco_lab.gather.ledger import held_in, only_writer, state_request
 from seco_lab.store import append, open_cube, save_cube
+from seco_lab.store.files import remove_leftovers
 
-REQUEST = "fetch"  # attribute of the cube
 _BLOCK_BYTES = 64 * 2**20  # an append syncs the disk, so it should be worth it
 _MOST_IN_BLOCK = 64
-_DECIDED = (STORED, REJECTED)
 
 
 class Ledger:
     """The journal and the cube of one request, kept in step.
 
-    Places go into the cube in the order of the plan and in blocks whose borders depend on the plan alone, as
-    soon as all places of a block are decided. So the cube's bytes do not depend on which place came first, on
+    Places go into the cube in the order of the plan, block by block, as soon as all places of a block were
+    tried. One that could not be read holds nothing up: it comes behind the others, and once every place is
+    decided all are put in order. So the cube's bytes do not depend on which place came first, on
     interruptions or on retries.
 
     Attributes:
@@ -44,8 +45,7 @@ class Ledger:
         self.wanted = wanted
         self.journal = journal
         self.jobs = jobs_of(tasks)
-        self._request = request_of(tasks, wanted)
-        self._check_request()
+        self._asked = self._begun(request_of(tasks, wanted))
         self.states = self._agreed()
         self._next_block = 0
 
@@ -60,35 +60,42 @@ class Ledger:
         """Bytes of a place in the cube."""
         return int(np.prod(self.patch_shape)) * 2
 
+    def untried(self) -> list[Job]:
+        """Places that nobody has tried to read."""
+        return [job for job in self.jobs if job.patch not in self.states]
+
+    def failed(self) -> list[Job]:
+        """Places that could not be read when they were tried."""
+        return self._in_state(FAILED)
+
     def left(self) -> list[Job]:
-        """Places that are still to be read, failed ones included."""
-        return [job for job in self.jobs if self.states.get(job.patch, FAILED) == FAILED]
+        """Places that are still to be read; those that failed come last, so that they hold up no other."""
+        return self.untried() + self.failed()
+
+    def _in_state(self, state: str) -> list[Job]:
+        return [job for job in self.jobs if self.states.get(job.patch) == state]
 
     def count(self, state: str) -> int:
         """Places in a state."""
         return sum(one == state for one in self.states.values())
 
-    def _check_request(self) -> None:
+    def _begun(self, request: dict[str, Any]) -> dict[str, str]:
+        """The request, checked against that of earlier runs and written down; as attributes of the cube."""
         before = self.journal.request()
-        if not before:
-            if self.out.exists():
-                raise FileExistsError(
-                    f"{self.out} exists and has no journal {self.journal.path.name} beside it; choose "
-                    "another name"
-                )
-            self.journal.begin(self._request)
-            return
-        differ = [key for key, value in self._request.items() if before.get(key) != value]
-        if differ:
-            key = differ[0]
-            raise ValueError(
-                f"{self.out} was begun with {key.replace('_', ' ')} {before.get(key)}, now it is "
-                f"{self._request[key]}; choose another name, or ask for the same"
+        if before:
+            check_goes_on(before, request, self.tasks, self.out)
+        elif self.out.exists():
+            raise FileExistsError(
+                f"{self.out} exists and has no journal {self.journal.path.name} beside it; choose "
+                "another name"
             )
+        if before != request:
+            self.journal.begin(request)
+        return state_request(self.out, REQUEST, request)
 
     def _agreed(self) -> dict[str, str]:
         """States, brought in line with the cube: a run may have ended between the two."""
-        states, held = self.journal.states(), _patches_in(self.out)
+        states, held = self.journal.states(), set(held_in(self.out)[0])
         late = [patch for patch, state in states.items() if state == FETCHED and patch in held]
         self.journal.stored(late)
         lost = [patch for patch, state in states.items() if state == STORED and patch not in held]
@@ -110,26 +117,49 @@ class Ledger:
         """Leave places that cannot be read out of the cube, for good."""
         self.journal.give_up(REJECTED)
         self.states = self.journal.states()
-        self.store_ready()
 
     def store_ready(self) -> None:
-        """Put blocks of which every place is decided into the cube, as far as there is no gap."""
-        step = int(np.clip(_BLOCK_BYTES // self.patch_bytes, 1, _MOST_IN_BLOCK))
-        while block := self.jobs[self._next_block * step : (self._next_block + 1) * step]:
-            states = {job.patch: self.states.get(job.patch, FAILED) for job in block}
-            if FAILED in states.values():
+        """Put blocks of which every place was tried into the cube, as far as there is no gap."""
+        while block := self.jobs[self._next_block * self._step : (self._next_block + 1) * self._step]:
+            if any(job.patch not in self.states for job in block):
                 return
-            ready = [job for job in block if states[job.patch] == FETCHED]
-            if ready:
-                self._store(ready)
+            self._store([job for job in block if self.states[job.patch] == FETCHED])
             self._next_block += 1
 
+    def finish(self) -> bool:
+        """Put places that came late into the cube, and where no place is left all in the order of the plan.
+
+        Returns:
+            False where the disk has no room for the second copy that putting in order takes: what came late
+            stays at the end.
+        """
+        self.store_ready()
+        late = self._in_state(FETCHED) if not self.untried() else []
+        for first in range(0, len(late), self._step):
+            self._store(late[first : first + self._step])
+        return bool(self.left()) or self._put_in_order()
+
+    def _put_in_order(self) -> bool:
+        names = {job.patch: job.position for job in self.jobs}
+        order = np.argsort([names[patch] for patch in held_in(self.out)[0]])
+        if np.array_equal(order, np.arange(len(order))):
+            return True
+        if shutil.disk_usage(self.out.parent).free < len(order) * self.patch_bytes + _BLOCK_BYTES:
+            return False
+        save_cube(open_cube(self.out).isel(patch=order), self.out, overwrite=True)
+        return True
+
+    @property
+    def _step(self) -> int:
+        return int(np.clip(_BLOCK_BYTES // self.patch_bytes, 1, _MOST_IN_BLOCK))
+
     def _store(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
         pixels = np.stack([self.journal.pixels(job.patch, self.patch_shape) for job in jobs])
         rows = [self.journal.provenance(job.patch) for job in jobs]
-        asked = {REQUEST: json.dumps(self._request), "plan_hash": self._request["plan_hash"]}
         source = str(self.tasks.about["catalog"])
-        cube = cube_of(jobs, pixels, rows, self.wanted, source=source).assign_attrs(asked)
+        cube = cube_of(jobs, pixels, rows, self.wanted, source=source).assign_attrs(self._asked)
         if self.out.exists():
             append(self.out, cube)
         else:
@@ -139,31 +169,12 @@ class Ledger:
         self.states |= dict.fromkeys(patches, STORED)
 
     def provenance_rows(self) -> list[dict[str, Any]]:
-        """Where each image of the cube comes from, in the order of the cube."""
-        held = [job for job in self.jobs if self.states.get(job.patch) == STORED]
+        """Where each image of the cube comes from, in the order of the plan."""
         return [
             {**asdict(row), "lon": job.lon, "lat": job.lat}
-            for job in held
+            for job in self._in_state(STORED)
             for row in self.journal.provenance(job.patch)
         ]
-
-
-def request_of(tasks: Tasks, wanted: Wanted) -> dict[str, Any]:
-    """What must be the same for two runs to work at one cube."""
-    about = {key: tasks.about.get(key) for key in ("catalog", "plan_hash", "dates_hash")}
-    options = {"size_px": wanted.size_px, "bands": list(wanted.bands), "max_cloud": wanted.max_cloud}
-    options["max_nodata_share"] = wanted.max_nodata_share
-    return {**about, "tasks_hash": tasks.hash, **options}
-
-
-def _patches_in(out: Path) -> set[str]:
-    if not out.exists():
-        return set()
-    try:
-        with open_cube(out) as cube:
-            return set(cube["patch"].values.tolist())
-    except (ValueError, OSError) as error:
-        raise FileExistsError(f"{out} exists and is no cube; choose another name") from error
 
 
 @contextmanager
@@ -176,4 +187,5 @@ def opened(tasks: Tasks, out: Path, wanted: Wanted) -> Iterator[Ledger]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(out), Journal(journal_path(out)) as journal:
+        remove_leftovers(out)
         yield Ledger(tasks, out, wanted, journal)

@@ -46,6 +46,9 @@ class Provenance:
         versions: JSON: file name of each band -> its ETag.
         sha256: Of the pixels of this image as stored, little endian.
         toolkit_version: Of this program.
+        joined: JSON: further scenes of the same pass that fill what this one does not show, a list of objects
+            with `item_id`, `self_href`, `time`, `baseline`, `offset_removed`, `offset_source`, `versions` and
+            `filled_share`, the share of the patch that came from it; "" where there are none.
     """
 
     patch: str
@@ -77,6 +80,7 @@ class Provenance:
     versions: str
     sha256: str
     toolkit_version: str
+    joined: str = ""
 
 
 @dataclass(frozen=True)

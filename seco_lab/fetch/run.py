@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_CLOUD, MAX_NODATA_SHARE = 20.0, 0.01
 _FAILED_IN_A_ROW = 8  # then it is not these places that are at fault
-_PASSES = 2  # a place that failed is tried once more at the end
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,9 @@ class FetchReport:
         already: Places that had been read before.
         rejected: Places given up for good, before and in this run.
         failed: Places that could not be read now; the same call tries them again.
+        trouble: Why one of them could not be read; "" where none failed.
+        in_order: Whether the cube is in the order of the plan: False where places came late and the disk has
+            no room for the second copy that putting in order takes.
         requests: Sent by this run.
         bytes: Received by this run.
         seconds: Time this run took.
@@ -49,6 +51,8 @@ class FetchReport:
     already: int
     rejected: int
     failed: int
+    trouble: str
+    in_order: bool
     requests: int
     bytes: int
     seconds: float
@@ -70,8 +74,13 @@ class FetchReport:
         )
         if self.failed:
             text += (
-                f"; {self.failed} could not be read now: the same command tries them again, and leaving them "
-                "out completes the cube without them"
+                f"; {self.failed} could not be read now ({self.trouble}): the same command tries them again, "
+                "and leaving them out completes the cube without them"
+            )
+        if not self.in_order:
+            text += (
+                "; places that came late lie at its end, as the disk has no room for a second copy: with "
+                "more room the same command puts them in order"
             )
         return text
 
@@ -94,6 +103,10 @@ def fetch(
     after a kill, a crash or an interrupt goes on where the last one stopped; when all is done, another call
     sends no request. Cube and provenance are the same to the byte however often that happened.
 
+    A longer plan that begins with the places of the shorter one makes its cube longer: what is there stays,
+    and in the end cube and tables are those of the longer plan from the start. A place that cannot be read
+    holds up no other: it is tried again when the others are done, and in the next run.
+
     Beside the cube lie ``.journal.db`` (SQLite: states, reasons, what each place cost),
     ``.provenance.parquet`` and ``.rejected.parquet``.
 
@@ -109,7 +122,8 @@ def fetch(
         progress: Show a bar.
 
     Raises:
-        ValueError: No places, or `out` was begun with other tasks or options.
+        ValueError: No places, or `out` was begun with other options, or with tasks that differ from the first
+            of these.
         FileExistsError: `out` is something else, or another process is at work on it.
         OSError: The disk is too small, or nothing can be read any more (a login page, no network, no access).
         LookupError: No place could be had.
@@ -121,12 +135,15 @@ def fetch(
         already = ledger.count(STORED) + ledger.count(FETCHED)
         check_disk(out, len(ledger.left()) * ledger.patch_bytes)
         before = ledger.journal.cost()
+        reading = {"cluster": cluster, "progress": progress}
         try:
             ledger.store_ready()
-            for _ in range(_PASSES):
-                read_into(ledger, ledger.left(), signer, pace or Pace(), cluster, progress=progress)
+            read_into(ledger, ledger.untried(), signer, pace or Pace(), **reading)
+            with suppress(UnreachableError):  # that these fail one after the other says nothing
+                read_into(ledger, ledger.failed(), signer, pace or Pace(), **reading)
             if leave_out_failed:
                 ledger.give_up_failed()
+            in_order = ledger.finish()
         finally:
             write_tables(ledger)
         if ledger.count(STORED) + ledger.count(FETCHED) + ledger.count(FAILED) == 0:
@@ -137,18 +154,20 @@ def fetch(
             )
         if not ledger.left():
             ledger.journal.tidy()
-        return _report(ledger, already, before, perf_counter() - begun)
+        return _report(ledger, already, before, in_order, perf_counter() - begun)
 
 
-def _report(ledger: Ledger, already: int, before: Traffic, seconds: float) -> FetchReport:
+def _report(ledger: Ledger, already: int, before: Traffic, in_order: bool, seconds: float) -> FetchReport:
     """What was done since ``already`` places were there and ``before`` had been spent."""
-    cost = ledger.journal.cost()
+    cost, reasons = ledger.journal.cost(), ledger.journal.reasons(FAILED)
     return FetchReport(
         path=ledger.out,
         gathered=ledger.count(STORED) + ledger.count(FETCHED) - already,
         already=already,
         rejected=ledger.count(REJECTED),
         failed=ledger.count(FAILED),
+        trouble=next((f"{patch}: {detail}" for patch, (_, detail) in reasons.items()), ""),
+        in_order=in_order,
         requests=cost.requests - before.requests,
         bytes=cost.bytes - before.bytes,
         seconds=seconds,
@@ -173,7 +192,13 @@ def reading_of(
 
 
 def read_into(
-    ledger: Ledger, jobs: Sequence[Job], signer: Signer, pace: Pace, cluster: Client | None, *, progress: bool
+    ledger: Ledger,
+    jobs: Sequence[Job],
+    signer: Signer,
+    pace: Pace,
+    *,
+    cluster: Client | None = None,
+    progress: bool = False,
 ) -> None:
     """Reads places and records each as it comes.
 

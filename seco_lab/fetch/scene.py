@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
+from functools import partial, reduce
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Image:
-    """The bands of one scene over a patch.
+    """The bands of one scene over a patch, or of several of one pass.
 
     Attributes:
         pixels: Shape (C, H, W), uint16, offset removed, 0 = no data.
@@ -46,6 +46,7 @@ class Image:
         offset: Whether 1000 was taken off, and who said so.
         corner: First column and row in the tile, in pixels of 10 m.
         versions: ETag of each file.
+        joined: What came from further scenes, as ``Provenance`` tells it.
     """
 
     pixels: NDArray[np.uint16]
@@ -53,6 +54,7 @@ class Image:
     offset: tuple[bool, str]
     corner: tuple[int, int]
     versions: Mapping[str, str]
+    joined: tuple[Mapping[str, Any], ...] = ()
 
 
 class SceneReader:
@@ -77,12 +79,13 @@ class SceneReader:
         Raises:
             RemoteError: It cannot be read.
         """
-        if SCL not in candidate.assets:
+        if any(SCL not in part.assets for part in candidate.parts):
             return Look(Quality(), None)
         return await self._sure(candidate, partial(self._look, candidate))
 
     async def _look(self, candidate: Candidate) -> Look:
-        classes = await self._window(candidate.assets[SCL])
+        layers = await all_of(self._window(part.assets[SCL]) for part in candidate.parts)
+        classes = reduce(_filled, layers)
         try:
             quality = quality_of(classes)
         except ValueError as error:
@@ -90,7 +93,7 @@ class SceneReader:
         return Look(quality, dark_ground(classes))
 
     async def read(self, candidate: Candidate, look: Look) -> Image:
-        """All bands on the grid of the patch, band after band.
+        """All bands on the grid of the patch, band after band; what one scene lacks another one fills.
 
         Raises:
             RemoteError: One of them cannot be read.
@@ -103,11 +106,21 @@ class SceneReader:
             try:
                 return await read()
             except UnsupportedError:
-                for href in candidate.assets.values():
+                for href in candidate.hrefs:
                     self._reader.forget(href)
         return await read()
 
     async def _read(self, candidate: Candidate, look: Look) -> Image:
+        images = await all_of(self._part(part, look) for part in candidate.parts)
+        image = images[0]
+        for part, more in zip(candidate.others, images[1:], strict=True):
+            pixels = _filled(image.pixels, more.pixels)
+            told = _told(part, more, float((pixels != image.pixels).any(axis=0).mean()))
+            image = replace(image, pixels=pixels, joined=(*image.joined, told))
+        return replace(image, quality=_quality(look.quality, image.pixels, self._wanted.bands))
+
+    async def _part(self, candidate: Candidate, look: Look) -> Image:
+        """The bands of one scene."""
         bands = self._wanted.bands
         missing = [band for band in bands if band not in candidate.assets]
         if missing:
@@ -126,8 +139,9 @@ class SceneReader:
             candidate.baseline, candidate.offset_applied, offset_in(pixels, bands, look.dark), pixels
         )
         pixels = without_offset(pixels) if offset[0] else pixels
-        quality = _quality(look.quality, pixels, bands)
-        return Image(pixels, quality, offset, corner, {band: one.version for band, one in opened.items()})
+        return Image(
+            pixels, look.quality, offset, corner, {band: one.version for band, one in opened.items()}
+        )
 
     async def _open(self, href: str) -> Opened:
         return await self._reader.open(href, traffic=self._traffic)
@@ -163,7 +177,8 @@ class SceneReader:
             nodata_share=quality.nodata,
             offset_removed=image.offset[0],
             offset_source=image.offset[1],
-            versions=json.dumps(dict(sorted(image.versions.items()))),
+            versions=_versions(image),
+            joined=json.dumps(image.joined) if image.joined else "",
             sha256=pixels_hash(image.pixels),
             toolkit_version=__version__,
             **shares,
@@ -174,6 +189,29 @@ class SceneReader:
 def pixels_hash(pixels: NDArray[np.uint16]) -> str:
     """SHA-256 of counts, little endian, in the order of the array."""
     return hashlib.sha256(np.ascontiguousarray(pixels, "<u2")).hexdigest()
+
+
+def _filled(pixels: NDArray, more: NDArray) -> NDArray:
+    """Pixels, and where they lack data those of another scene of the same pass."""
+    return np.where(pixels == 0, more, pixels)
+
+
+def _told(part: Candidate, image: Image, filled_share: float) -> dict[str, Any]:
+    """What the provenance says of a further scene."""
+    return {
+        "item_id": part.item_id,
+        "self_href": part.self_href,
+        "time": str(part.time),
+        "baseline": part.baseline,
+        "offset_removed": image.offset[0],
+        "offset_source": image.offset[1],
+        "versions": _versions(image),
+        "filled_share": round(filled_share, 4),
+    }
+
+
+def _versions(image: Image) -> str:
+    return json.dumps(dict(sorted(image.versions.items())))
 
 
 def _quality(quality: Quality, pixels: NDArray[np.uint16], bands: tuple[str, ...]) -> Quality:

@@ -17,7 +17,7 @@ from seco_lab.gather.source import Source
 from seco_lab.places import Plan, plan_hash
 from seco_lab.places.files import write_geoparquet
 from seco_lab.seasons import dates_hash
-from seco_lab.store import open_cube
+from seco_lab.store import open_cube, set_attributes
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -56,15 +56,35 @@ def request_of(
     }
 
 
-def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: dict[str, Any]) -> set[str]:
-    """Names of the patches in the cube, which must have been asked for in the same way."""
+def held_in(out: Path) -> tuple[list[str], dict[str, Any]]:
+    """Names of the patches in a cube, in its order, and its attributes; both empty where there is none.
+
+    Raises:
+        FileExistsError: Something else lies there.
+    """
     if not out.exists():
-        return set()
+        return [], {}
     try:
         with open_cube(out) as cube:
-            stored, patches = cube.attrs.get(REQUEST), set(cube["patch"].values.tolist())
+            return cube["patch"].values.tolist(), cube.attrs
     except (ValueError, OSError) as error:
         raise FileExistsError(f"{out} exists and is no cube; choose another name") from error
+
+
+def state_request(out: Path, name: str, request: dict[str, Any]) -> dict[str, str]:
+    """The request as attributes of a cube; of one that is there already, and was begun with less, anew."""
+    asked = {name: json.dumps(request), "plan_hash": request["plan_hash"]}
+    if out.exists() and not asked.items() <= held_in(out)[1].items():
+        set_attributes(out, asked)
+    return asked
+
+
+def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: dict[str, Any]) -> set[str]:
+    """Names of the patches in the cube, which must have been asked for in the same way."""
+    names, attrs = held_in(out)
+    stored, patches = attrs.get(REQUEST), set(names)
+    if not attrs:
+        return set()
     if stored is None:
         raise FileExistsError(f"{out} is a cube that was not gathered from a plan; choose another name")
     before = json.loads(stored)
@@ -78,11 +98,14 @@ def patches_done(out: Path, plan: Plan, dates: NDArray[np.datetime64], request: 
     now = {**request, "dates_hash": dates_hash(dates[:n])}
     differ = [k for k in _FIXED if now[k] != before.get(k)]
     if differ:
-        key = differ[0]
-        raise ValueError(
-            f"{out} was gathered with {key} {before.get(key)}, now it is {now[key]}; choose another folder"
-        )
+        raise ValueError(f"{out} was gathered {_otherwise(differ[0], before, now)}; choose another folder")
     return patches
+
+
+def _otherwise(key: str, before: dict[str, Any], now: dict[str, Any]) -> str:
+    if key == "dates_hash":  # which tells nobody anything
+        return "for other dates (their number, seed or reference date)"
+    return f"with {key} {before.get(key)}, now it is {now[key]}"
 
 
 def refused_before(out: Path, plan: Plan) -> dict[str, str]:
@@ -113,8 +136,8 @@ def check_disk(out: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(out.parent).free
     if needed_bytes * _SPARE > free:
         raise OSError(
-            f"the cube needs {needed_bytes * _SPARE / 1e9:.2f} GB more and {out.parent} has "
-            f"{free / 1e9:.2f} GB free; take fewer places, bands or pixels, or another disk"
+            f"the cube needs {needed_bytes * _SPARE / 1e6:,.0f} MB more and {out.parent} has "
+            f"{free / 1e6:,.0f} MB free; take fewer places, bands or pixels, or another disk"
         )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +21,7 @@ from seco_lab.gather.ledger import (
     refused_before,
     rejected_path,
     request_of,
+    state_request,
     write_refused,
 )
 from seco_lab.gather.source import Source, load_block, without_poor
@@ -104,6 +103,7 @@ def gather(
     out.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(out):
         done = patches_done(out, plan, dates, request)
+        asked = state_request(out, REQUEST, request)
         refused = refused_before(out, plan)
         left = [i for i, n in enumerate(plan.places["name"]) if n not in done and n not in refused]
         check_disk(out, estimate_bytes(len(left), dates.shape[1], len(names), size_px))
@@ -116,7 +116,7 @@ def gather(
                 if why or poor:
                     refused |= why | poor
                     write_refused(out, plan.places, refused)  # first, so that no place is tried for ever
-                _write(out, cube, request)
+                _write(out, cube, asked)
                 bar.update(len(rows))
                 bar.set_postfix(given_up=len(refused), refresh=False)
     if not out.exists():
@@ -140,10 +140,10 @@ def _check_request(plan: Plan, dates: NDArray[np.datetime64], size_px: int, batc
         raise ValueError(f"size_px and batch must be at least 1, got {size_px} and {batch}")
 
 
-def _write(out: Path, cube: xr.Dataset | None, request: dict[str, Any]) -> None:
+def _write(out: Path, cube: xr.Dataset | None, asked: dict[str, str]) -> None:
     if cube is None:
         return
     if out.exists():
         append(out, cube)
     else:
-        save_cube(cube.assign_attrs({REQUEST: json.dumps(request), "plan_hash": request["plan_hash"]}), out)
+        save_cube(cube.assign_attrs(asked), out)

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seco_lab.batch import Batch
+from seco_lab.batch import Batch, sent
 from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.seco import SUBSPACES, SeCo
 from seco_lab.methods.two_groups import upper_group
 from seco_lab.nn.collectives import dealt, every_row, rows_elsewhere
+from seco_lab.nn.counters import CountsOnCpu
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.losses import contrastive_logits, pick_positive, top1, unit_length
 from seco_lab.nn.momentum import NegativeQueue
@@ -23,7 +24,7 @@ _KEPT, _EPSILON = 0.8, 1e-4
 _SEASON = SUBSPACES.index("season")
 
 
-class CACo(SeCo):
+class CACo(CountsOnCpu, SeCo):
     """Change-aware contrast: SeCo in two periods of each place, with a verdict on whether it changed.
 
     Source: U. Mall, B. Hariharan and K. Bala, *Change-aware sampling and contrastive learning for satellite
@@ -60,6 +61,7 @@ class CACo(SeCo):
     """
 
     view_names = tuple(f"{period}_{name}" for period in PERIODS for name in ("query", "key0", "key1", "key2"))
+    counters = ("patches_since",)
 
     change_ratio: Tensor
     seen: Tensor
@@ -118,7 +120,7 @@ class CACo(SeCo):
         every = views_named(views, self.view_names, "CACo")
         self.queues[0].check_batch_size(len(every[0]))
         self._check_rows(batch.index)
-        rows = batch.index.to(self.changed.device)
+        rows = sent(batch.index, self.changed.device)
         queries, *keys = (torch.cat(pair) for pair in zip(every[:4], every[4:], strict=True))
         features, key_features = self.encoder(queries), self._key_features(keys)
         losses, metrics, positives, embeddings = [], {}, {}, {}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seco_lab.batch import Batch
+from seco_lab.batch import Batch, sent
 from seco_lab.methods.base import StepOutput
 from seco_lab.methods.moco import MoCo
 from seco_lab.methods.multi_label import MultiLabel
@@ -85,7 +85,7 @@ class GASSL(MoCo):
         projected, embedding, positive, logits = self.contrast(views)
         contrastive, metrics = self.choose(logits)
         scores = self.classifier(projected.relu()).float()
-        answers = self.place_clusters[batch.index.to(scores.device)]
+        answers = self.place_clusters[sent(batch.index, scores.device)]
         geographic = functional.cross_entropy(scores, answers)
         metrics |= {
             "loss_contrastive": contrastive.detach(),

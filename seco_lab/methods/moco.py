@@ -13,6 +13,7 @@ from seco_lab.methods.base import StepOutput, views_named
 from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.methods.projectors import standardised_head
 from seco_lab.nn.collectives import dealt
+from seco_lab.nn.counters import CountsOnCpu
 from seco_lab.nn.encoders import Encoder
 from seco_lab.nn.heads import mlp_head
 from seco_lab.nn.losses import (
@@ -27,7 +28,7 @@ from seco_lab.nn.losses import (
 from seco_lab.nn.momentum import NegativeQueue, momentum_copy, momentum_update
 
 
-class MoCo(nn.Module):
+class MoCo(CountsOnCpu):
     """MoCo-v2; with ``TemporalViews`` it is MoCo-v2 with temporal positives.
 
     Differs from the official order in words, not in numbers: there the key encoder moves at the start of a
@@ -43,6 +44,7 @@ class MoCo(nn.Module):
     """
 
     view_names = ("query", "key")
+    counters = ("steps_done",)
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class MoCo(nn.Module):
             return pick_positive(logits), {"top1": top1(logits)}
         step = int(self.steps_done) if hasattr(self, "steps_done") else 0
         alpha = self.multi_label.alpha_at(step)
-        metrics = {"top1": top1(logits), "top_n": top_n_share(logits), "alpha": torch.tensor(alpha)}
+        metrics = {"top1": top1(logits), "top_n": top_n_share(logits), "alpha": logits.new_full((), alpha)}
         return ml_cpc(logits, alpha=alpha), metrics
 
     def after_step(self, output: StepOutput) -> None:

@@ -24,7 +24,8 @@ def upper_group(values: Tensor) -> Tensor:
     Returns:
         Shape (n,), bool; nowhere true where fewer than two different numbers came.
     """
-    numbers = values.double()
+    # Many small steps in double precision: nothing for a GPU, and not all have such numbers.
+    numbers = values.cpu().double()
     if len(numbers) < 2 or not numbers.max() > numbers.min():
         return torch.zeros(len(values), dtype=torch.bool, device=values.device)
     ordered = numbers.sort().values
@@ -37,7 +38,7 @@ def upper_group(values: Tensor) -> Tensor:
         share = scores.softmax(0)
         if (share - before).abs().max() < 1e-6:
             break
-    return share[mean.argmax()] > 0.5
+    return (share[mean.argmax()] > 0.5).to(values.device)
 
 
 def _scores(numbers: Tensor, share: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:

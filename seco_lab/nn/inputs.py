@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seco_lab.batch import sent
 from seco_lab.input_spec import InputSpec, unit_factor
 
 
@@ -43,7 +44,7 @@ def standardise(pixels: Tensor, spec: InputSpec) -> Tensor:
 
 
 def _per_band(values: tuple[float, ...], images: Tensor) -> Tensor:
-    return torch.tensor(values, device=images.device)[:, None, None]
+    return sent(torch.tensor(values)[:, None, None], images.device)
 
 
 def network_input(images: Tensor, spec: InputSpec, unit: str) -> Tensor:

@@ -20,10 +20,17 @@ def hidden(path: Path, word: str) -> Path:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what a killed process left of an earlier attempt at the same place."""
-    for leftover in path.parent.glob(f".{path.name}.*.partial"):
-        pid = leftover.name.split(".")[-2]
-        if pid.isdigit() and not _alive(int(pid)):
+    """Remove what a killed process left of an earlier attempt at the same place.
+
+    Killed in the midst of replacing, it left the old one aside and nothing in its place: that comes back.
+    """
+    for leftover in path.parent.glob(f".{path.name}.*.*"):
+        pid, word = leftover.name.split(".")[-2:]
+        if word not in ("partial", "old") or not pid.isdigit() or _alive(int(pid)):
+            continue
+        if word == "old" and not path.exists():
+            leftover.rename(path)
+        else:
             shutil.rmtree(leftover, ignore_errors=True)
 
 

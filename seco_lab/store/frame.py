@@ -34,7 +34,9 @@ def write_frame(cube: xr.Dataset, folder: Path) -> ShardLayout:
     pixels = cube[PIXELS]
     layout = _new_layout(pixels)
     frame = _without_pixels(cube)
-    frame.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=_encodings(frame))
+    # Zeros are written too, as an append writes them: the bytes tell nothing of how a cube came about.
+    how = {"consolidated": False, "write_empty_chunks": True}
+    frame.to_zarr(folder, mode="w", zarr_format=3, encoding=_encodings(frame), **how)
     zarr.open_group(folder, mode="r+").create_array(
         PIXELS,
         shape=pixels.shape,
@@ -161,7 +163,7 @@ def commit(path: Path, root: dict[str, Any]) -> None:
 def update_arrays(path: Path) -> None:
     """Bring each array's own metadata in line with the root, for readers that ignore the root's copy."""
     for name, meta in root_metadata(path)["consolidated_metadata"]["metadata"].items():
-        content = json.dumps(meta, indent=1).encode()
+        content = json.dumps(meta, indent=2).encode()
         if (path / name / "zarr.json").read_bytes() != content:
             _write(path / name / "zarr.json", content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,10 @@ def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) ->
     """
     path = Path(path)
     check_cube(cube)
+    remove_leftovers(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path)
     partial = hidden(path, "partial")
     try:
         with space_in_words(path, cube[PIXELS].nbytes):
@@ -101,6 +102,22 @@ def append(path: str | Path, cube: xr.Dataset) -> int:
             raise
         update_arrays(path)
     return new
+
+
+def set_attributes(path: str | Path, attrs: Mapping[str, Any]) -> None:
+    """State attributes of a cube on disk anew; killed at any moment, it has the old ones or the new ones.
+
+    Args:
+        path: The cube.
+        attrs: Values that JSON knows; attributes that are not named stay as they are.
+
+    Raises:
+        FileNotFoundError: No such cube.
+    """
+    path = Path(path)
+    with locked(path):
+        root = root_metadata(path)
+        commit(path, root | {"attributes": root["attributes"] | dict(attrs)})
 
 
 def repack(path: str | Path, new_path: str | Path, *, overwrite: bool = False) -> Path:

@@ -65,8 +65,8 @@ def band_statistics(views: Mapping[str, Tensor], spec: InputSpec) -> list[BandSt
                 f"view {name!r} has {view.shape[1]}"
             )
         pixels = view.float()
-        sums[0] += pixels.mean((0, 2, 3)).double().cpu()
-        sums[1] += pixels.square().mean((0, 2, 3)).double().cpu()
+        sums[0] += pixels.mean((0, 2, 3)).cpu().double()
+        sums[1] += pixels.square().mean((0, 2, 3)).cpu().double()
     mean, square = torch.stack(from_all(sums)).mean(0) / len(views)
     std = (square - mean.square()).clamp_min(0).sqrt()
     return [

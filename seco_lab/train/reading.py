@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from seco_lab.batch import Batch, Batches, Share, generator_for
+from seco_lab.batch import Batch, Batches, Share, generator_for, sent
 from seco_lab.input_spec import InputSpec
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.guards import check_first_batch
@@ -48,6 +48,7 @@ class StepInput:
         self._share, self._views, self._config, self._spec = share, views, config, spec
         self._unit_factor, self._device = unit_factor, device
         self._views_share = not share.whole and "share" in inspect.signature(views).parameters
+        batches = batches.on(device) if hasattr(batches, "on") else batches
         reads_share = self._views_share and hasattr(batches, "shared")
         self._batches = batches.shared(share) if reads_share else batches
         self._cut_first = self._views_share and not reads_share
@@ -71,7 +72,7 @@ class StepInput:
         return batch, views
 
     def _with_views(self, batch: Batch, step: int) -> tuple[Batch, dict[str, Tensor]]:
-        images = batch.images.to(self._device, non_blocking=True)
+        images = sent(batch.images, self._device)
         if self._unit_factor != 1:
             images = images.float() * self._unit_factor
         # Chance is drawn on the CPU wherever the images are: the same on every device, and no waiting for it.

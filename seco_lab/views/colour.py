@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seco_lab.batch import sent
 from seco_lab.views.chance import happens, orders, uniform
 from seco_lab.views.rows import as_slice, put, take
 
@@ -144,9 +145,10 @@ class _Steps:
         kind = jitter.order[..., None]
         factor = jitter.factor.gather(1, jitter.order.clamp(max=SATURATION))[..., None]
         gain = torch.where(kind == HUE, 1.0 if hue else 1 + jitter.shift[:, None], factor)
-        self._gain = gain[..., None, None].to(device)
-        self._rest = (1 - factor)[..., 0].to(device)
-        self._to_mean = torch.where(kind == CONTRAST, 1 - factor, 0.0)[..., 0].to(device)
+        self._gain = sent(gain[..., None, None], device)
+        self._rest = sent((1 - factor)[..., 0], device)
+        self._to_mean = sent(torch.where(kind == CONTRAST, 1 - factor, 0.0)[..., 0], device)
+        self._column = sent(torch.tensor(weights)[:, None], device)
         self._weights = weights
         self._shared_mean = hue
 
@@ -165,7 +167,7 @@ class _Steps:
         """Mean of each band (n, C), or of the gray image (n, 1): as a product, faster than a reduction."""
         pixels = images.shape[2] * images.shape[3]
         mean = images.flatten(2) @ images.new_full((pixels,), 1 / pixels)
-        return mean @ images.new_tensor(self._weights)[:, None] if self._shared_mean else mean
+        return mean @ self._column if self._shared_mean else mean
 
 
 def luminance(images: Tensor, weights: Sequence[float]) -> Tensor:
@@ -194,7 +196,7 @@ def shift_hue(images: Tensor, turn: Tensor) -> None:
     torch.maximum(low, middle, out=middle)
     torch.maximum(high, blue, out=high)
     torch.minimum(low, blue, out=low)
-    slide = (high - low).mul_((-6 * turn).to(images.device)[:, None, None])
+    slide = (high - low).mul_(sent(-6 * turn, images.device)[:, None, None])
     side = torch.empty_like(images)
     for channel, (next_, previous) in enumerate(((green, blue), (blue, red), (red, green))):
         torch.sub(next_, previous, out=side[:, channel])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seco_lab.batch import Batch, Batches, generator_for
+from seco_lab.views.rows import gathered
 from seco_lab.views.seasons import draw_seasons
 
 
@@ -68,9 +70,15 @@ class PickedSeasons:
         batch = self._batches[step]
         picked = self._pick(batch, generator_for(self.seed, step, "picked seasons"))
         rows = torch.arange(len(picked))[:, None]
-        device = batch.images.device
-        images = batch.images[rows.to(device), picked.to(device)]
-        return replace(batch, images=images, time=batch.time[rows, picked])
+        return replace(batch, images=gathered(batch.images, rows, picked), time=batch.time[rows, picked])
+
+    def on(self, device: torch.device) -> PickedSeasons:
+        """The same batches, made for a run on that device, where those inside can be."""
+        if not hasattr(self._batches, "on"):
+            return self
+        part = copy(self)
+        part._batches = self._batches.on(device)
+        return part
 
 
 class YearsApart:

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from seco_lab.batch import Share
+from seco_lab.batch import Share, sent
 from seco_lab.input_spec import InputSpec
 from seco_lab.sensors import sensor_named
 from seco_lab.views.blur import gaussian_blur
@@ -129,6 +129,8 @@ class Studio:
         self.spec, self.size_px, self.strength = spec, size_px, strength
         self.dtype, self._arithmetic = dtype, arithmetic
         self.rgb = spec.bands == sensor_named(spec.sensor).rgb
+        limits = torch.tensor([spec.low, spec.high, spec.mean, spec.std])
+        self._limits = limits[..., None, None]
         self._weights = LUMA if self.rgb else (1 / len(spec.bands),) * len(spec.bands)
 
     def arithmetic(self, device: torch.device) -> torch.dtype:
@@ -236,8 +238,7 @@ class Studio:
 
     def _unit_range(self, counts: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Counts (n, C, H, W) to [0, 1] within the contract's limits."""
-        low = torch.tensor(self.spec.low, device=counts.device)[:, None, None]
-        high = torch.tensor(self.spec.high, device=counts.device)[:, None, None]
+        low, high = sent(self._limits[:2], counts.device)
         values = counts.to(torch.float32, copy=True)
         if counts.is_floating_point():
             values.nan_to_num_(nan=0.0)
@@ -246,7 +247,7 @@ class Studio:
 
     def _crop(self, unit: Tensor, where: Tensor, boxes: Boxes, flip: Tensor) -> Tensor:
         rows, columns = crop_taps(boxes, flip, unit.shape[-2], unit.shape[-1], self.size_px)
-        return resample(unit, rows.to(unit.device), columns.to(unit.device), where.to(unit.device))
+        return resample(unit, rows.to(unit.device), columns.to(unit.device), sent(where, unit.device))
 
     def _change_colours(self, images: Tensor, look: Look) -> None:
         (jitter_rgb if self.rgb else jitter_bands)(images, look.jitter)
@@ -261,6 +262,5 @@ class Studio:
             put(images, rows, gaussian_blur(sharp, look.sigma[rows]))
 
     def _standardise(self, views: Tensor, out: Tensor, wanted: Tensor) -> None:
-        mean = torch.tensor(self.spec.mean, device=views.device)[:, None, None]
-        std = torch.tensor(self.spec.std, device=views.device)[:, None, None]
+        mean, std = sent(self._limits[2:], views.device)
         put(out, wanted, views.sub_(mean).mul_(1 / std))

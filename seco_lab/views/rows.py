@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seco_lab.batch import sent
+
 
 def as_slice(rows: Tensor) -> slice | None:
     """The slice that rising row numbers (on the CPU) amount to; None where they do not lie together."""
@@ -21,13 +23,30 @@ def take(images: Tensor, rows: Tensor) -> Tensor:
         rows: Shape (n,), int64, on the CPU; at least one.
     """
     part = as_slice(rows)
-    return images.index_select(0, rows.to(images.device)) if part is None else images[part]
+    if part is not None:
+        return images[part]
+    return _bits(images).index_select(0, sent(rows, images.device)).view(images.dtype)
+
+
+def gathered(images: Tensor, *places: Tensor) -> Tensor:
+    """A copy of what lies at some places of the first axes, as ``images[places]``.
+
+    Args:
+        images: Shape (N, ...).
+        places: Row numbers along the first axis, the second, and so on; int64, on the CPU.
+    """
+    return _bits(images)[tuple(sent(place, images.device) for place in places)].view(images.dtype)
+
+
+def _bits(images: Tensor) -> Tensor:
+    """The same memory in a format that can be gathered everywhere: GPUs cannot gather unsigned 16 bits."""
+    return images.view(torch.int16) if images.dtype == torch.uint16 else images
 
 
 def put(images: Tensor, rows: Tensor, values: Tensor) -> None:
     """Write ``values`` (n, ...) to those rows (n,), on the CPU, of ``images``, converting the dtype."""
     if images.device.type != "cpu":
-        images[rows.to(images.device)] = values.to(images.dtype)
+        images[sent(rows, images.device)] = values.to(images.dtype)
         return
     for row, value in zip(rows.tolist(), torch.unbind(values), strict=True):
         images[row].copy_(value)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seco_lab.batch import sent
+
 # Output columns that one small matrix product makes: the fastest of 16, 32, 48, 56 and 112.
 _BLOCK = 16
 
@@ -40,7 +42,7 @@ class Taps:
 
     def to(self, device: torch.device) -> Taps:
         """The same maps on another device."""
-        return Taps(self.first.to(device), self.weight.to(device), self.size_in)
+        return Taps(sent(self.first, device), sent(self.weight, device), self.size_in)
 
     def flipped(self, where: Tensor) -> Taps:
         """The same maps with the output reversed where ``where`` (n,) is true."""

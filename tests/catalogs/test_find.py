@@ -18,6 +18,7 @@ from seco_lab.catalogs import (
     scene_of,
 )
 from seco_lab.catalogs.grid import to_utm
+from seco_lab.catalogs.tasks import tasks_hash
 from seco_lab.places import Place, plan_of
 
 DATES = np.array(["2024-07-01", "2024-04-08", "2024-01-15"], "datetime64[D]")
@@ -104,6 +105,43 @@ def test_half_scenes_at_the_edge_of_a_swath_are_left_out(tmp_path):
     other = {"type": "Polygon", "coordinates": [outline(32633, 340000, 5800020)]}
     split = [*passes(geometry=half), *passes(geometry=other, sequence=1)]
     assert find(split, tmp_path / "split", [east, west, edge]).patches == ["east", "west", "edge"]
+
+
+def test_scenes_of_one_pass_that_show_a_patch_together_are_one_candidate(tmp_path):
+    """A tile cut by the border of a datastrip, one half of it processed again."""
+    x, y = 350_040, 5_752_020
+    here = Place("here", *to_utm(32633).transform(x, y, direction="INVERSE"))
+    upper = {"type": "Polygon", "coordinates": [outline(32633, 300000, 5800020, bottom=y + 500)]}
+    lower = {"type": "Polygon", "coordinates": [outline(32633, 300000, y + 500, bottom=5690220)]}
+    split = passes(geometry=upper, every_days=15, baseline="04.00")
+    split += passes(geometry=lower, every_days=15, baseline="04.00", sequence=1)
+    split += passes(geometry=lower, every_days=15, sequence=2)
+    table = find(split, tmp_path, [here]).table
+    parts = table.groupby(["season", "rank"])["item_id"].apply(list)
+    assert [[name.split("_")[3] for name in names] for names in parts] == [["2", "0"]] * len(parts)
+    assert set(table.groupby(["season", "rank"])["time"].nunique()) == {1}
+    alone = [*split[: len(split) // 3], *passes(geometry=upper, sequence=1, every_days=15)]
+    assert kinds(find(alone, tmp_path / "alone", [here])) == ["cut off"], "two upper halves are no whole"
+    whole = [*split, *passes(every_days=15, sequence=3, baseline="03.01")]
+    assert set(find(whole, tmp_path / "whole", [here]).table["item_id"].str.split("_").str[3]) == {"3"}
+
+
+@pytest.mark.parametrize("snap", ["grid", "block"])
+def test_a_longer_plan_begins_with_the_tasks_of_a_shorter_one(tmp_path, snap):
+    """Though neighbours have dates in other years, for which the same cell is searched."""
+    rng, count = np.random.default_rng(1), 12
+    spots = zip(12.5 + rng.random(count), 51.4 + 0.5 * rng.random(count), strict=True)
+    places = [Place(f"p{n}", lon, lat) for n, (lon, lat) in enumerate(spots)]
+    dates = DATES - (rng.integers(0, 2, (count, 1)) * 365).astype("timedelta64[D]")
+    days = np.arange(
+        np.datetime64("2022-11-01T10:30:31"), np.datetime64("2024-09-01"), np.timedelta64(9, "D")
+    )
+    items = [earth_search_item(day, cloud=float(rng.integers(0, 60))) for day in days]
+    short = find(items, tmp_path / "a", places[:5], dates[:5], snap=snap)
+    long = find(items, tmp_path / "b", places, dates, snap=snap)
+    first = long.table[long.table["patch"].isin([place.name for place in places[:5]])]
+    assert len(short.patches) >= 4
+    assert tasks_hash(first) == short.hash
 
 
 def test_ladder_goes_to_another_year_and_asks_for_it_only_then(tmp_path):

@@ -1,7 +1,7 @@
 // The explorer: map, plane and melt under one selection. Reads and writes a model (get, set, on, save_changes,
 // send), which is the notebook's widget or the page's own; knows nothing else of Python.
 
-import { mapPaper, planePaper } from "./basemap.js";
+import { mapCredit, mapPaper, planePaper, scaleBar } from "./basemap.js";
 import { bitsOf, combined, countOf, has, viewOf, within } from "./bits.js";
 import { BookmarkPanel } from "./bookmark_panel.js";
 import { Questions, button, element, numbers } from "./dom.js";
@@ -274,6 +274,7 @@ export class Explorer {
     if (pane === this.map && this.target) ring(c, pane.toPixel(...this.target), 4, "");
     if (hovered >= 0) ring(c, pane.pixelOf(hovered), 8);
     if (selected >= 0) ring(c, from, 10);
+    if (pane === this.map) scaleBar(c, pane, mapCredit(this.model));
     if (pane.crosshair) crosshair(c, pane);
     if (pane.drawing) lassoLine(c, pane.drawing);
   }

@@ -1,15 +1,18 @@
-// One pane: paper (2D), points (WebGL2, or a plain canvas where that is missing), marks (2D). What hands do with it
-// is in hands.js.
+// One pane: a sheet of paper (2D) and points (WebGL2, or a plain canvas where that is missing), and marks (2D) above.
+// What hands do with it is in hands.js.
 
 import { CANVAS_LIMIT, CanvasPoints } from "./canvas_points.js";
 import { GlPoints } from "./gl_points.js";
 import { listenToHands } from "./hands.js";
 import { between, boundsOf, layerOf, mixed } from "./layers.js";
 import { PointGrid } from "./point_grid.js";
+import { Sheet, plainCanvas } from "./sheet.js";
 
 const MAX_ZOOM = 4_000_000; // pixels per unit: 10 m per pixel on the map
-const QUICK_FRAME_MS = 16; // what the points of a frame may cost while the hand moves; paper and marks come on top
+const QUICK_FRAME_MS = 16; // what the points of a frame may cost while something moves; paper and marks come on top
 const SETTLE_MS = 150; // rest after which everything is drawn again
+const REST_PER_PAINT = 3; // while the hand moves, drawing takes a quarter of the time at most
+const MARGIN = 0.2;
 const GLIDE_MS = 450, GLIDE_LIMIT = 400_000; // points that still move smoothly from frame to frame
 const KEYS = "Arrow keys move, plus and minus zoom, Enter selects the place nearest to the middle, "
   + "comma and full stop step through the places, 0 shows all, B and L choose box and lasso.";
@@ -18,20 +21,17 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 export class Pane {
   // on: hover(i), click(i, event), step(by), area(polygon, way), problem(text), resize(pane)
-  constructor({ label, paper, marks, on }) {
+  constructor({ label, paper, marks, on, margin = MARGIN }) {
     Object.assign(this, { paper, marks, on, centre: [0.5, 0.5], scale: 300, progress: 1, stagger: 0, budget: 50_000, tool: "pan" });
+    Object.assign(this, { wanted: "", frames: 0, paintedAt: 0, paintTook: 0 }); // frames: how often the picture has changed
     this.box = document.createElement("div");
     this.box.className = "se-pane";
     this.box.tabIndex = 0;
     this.box.setAttribute("role", "application");
     this.box.setAttribute("aria-label", `${label}. ${KEYS}`);
-    [this.back, this.canvas, this.front] = ["back", "points", "front"].map((name) => {
-      const canvas = document.createElement("canvas");
-      canvas.className = `se-${name}`;
-      canvas.setAttribute("aria-hidden", "true");
-      this.box.append(canvas);
-      return canvas;
-    });
+    this.sheet = new Sheet(this.box, margin);
+    this.front = plainCanvas("front");
+    this.box.append(this.front);
     listenToHands(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.box);
@@ -44,15 +44,12 @@ export class Pane {
     this.points.states(this.states ?? null);
   }
   start() {
-    try { this.points = new GlPoints(this.canvas); }
+    try { this.points = new GlPoints(this.sheet.points); }
     catch (error) { this.fallBack(error.message); }
-    this.canvas.addEventListener("webglcontextlost", () => { if (!this.gone) this.fallBack("the browser took WebGL2 away"); });
+    this.sheet.points.addEventListener("webglcontextlost", () => { if (!this.gone) this.fallBack("the browser took WebGL2 away"); });
   }
   fallBack(reason) {
-    const canvas = this.canvas.cloneNode();
-    this.canvas.replaceWith(canvas);
-    this.canvas = canvas;
-    this.points = new CanvasPoints(canvas);
+    this.points = new CanvasPoints(this.sheet.renewPoints());
     this.on.problem(`Points are drawn without WebGL2 (${reason}): slower, and at most ${CANVAS_LIMIT.toLocaleString("en")} of them.`);
     this.redraw();
   }
@@ -129,7 +126,9 @@ export class Pane {
     const { clientWidth: w, clientHeight: h } = this.box;
     if (!w || !h) return;
     Object.assign(this, { width: w, height: h, ratio });
-    for (const canvas of [this.back, this.canvas, this.front]) { canvas.width = w * ratio; canvas.height = h * ratio; }
+    this.sheet.resize(w, h, ratio);
+    this.front.width = w * ratio;
+    this.front.height = h * ratio;
     this.on.resize?.(this);
     // Nobody has moved it yet: all places stay in sight when the pane changes its shape.
     if (this.fitted && !this.home) this.redraw(); else this.fit();
@@ -144,7 +143,11 @@ export class Pane {
     this.centre = [this.centre[0] + dx / this.scale, this.centre[1] + dy / this.scale];
     this.moved();
   }
-  moved() { this.home = false; this.centre = this.centre.map((c) => Math.min(1.6, Math.max(-0.6, c))); this.redraw(true); }
+  moved() {
+    this.home = false;
+    this.centre = this.centre.map((c) => Math.min(1.6, Math.max(-0.6, c)));
+    this.want(this.wanted ? "quick" : "push");
+  }
   goTo(i) {
     const pixel = this.pixelOf(i);
     if (!pixel || (pixel[0] > 20 && pixel[1] > 20 && pixel[0] < this.width - 20 && pixel[1] < this.height - 20)) return;
@@ -152,30 +155,50 @@ export class Pane {
     this.moved();
   }
 
-  // ---- drawing; quick: within the time of a frame, while the hand moves; all of it once the hand rests
-  redraw(quick = false) {
-    this.wantQuick = quick;
-    if (this.waiting) return;
-    this.waiting = requestAnimationFrame(() => { this.waiting = 0; this.paint(this.wantQuick); });
+  // ---- drawing; push: the sheet is moved as it lies; quick: as many points as a frame has time for; whole: all of them
+  redraw(quick = false) { this.want(quick ? "quick" : "whole"); }
+  want(what) {
+    this.wanted = what;
+    this.waiting ??= requestAnimationFrame(() => {
+      const wanted = this.wanted;
+      Object.assign(this, { waiting: null, wanted: "" });
+      if (!this.width || !this.after || !this.tint) return;
+      this.frames++;
+      if (wanted === "push" && this.sheet.drawn) this.push(); else this.paint(wanted !== "whole");
+    });
+  }
+  push() {
+    this.sheet.push(this);
+    this.drawMarks();
+    this.settleLater();
+    const rested = performance.now() - this.paintedAt > REST_PER_PAINT * this.paintTook;
+    if (rested && !this.sheet.reaches(this)) this.redraw(true);
+  }
+  settleLater() {
+    clearTimeout(this.settle);
+    this.settle = setTimeout(() => this.redraw(), SETTLE_MS);
   }
   paint(quick) {
-    if (!this.width || !this.after || !this.tint) return;
+    const started = performance.now();
+    this.sheet.lay(this);
     this.drawPoints(quick);
-    this.onPaper(this.back, this.paper);
+    this.onPaper(this.sheet.back, this.paper, this.sheet);
     this.drawMarks();
-    this.note("paints", Number(this.box.dataset.paints ?? 0) + 1);
     if (!this.box.dataset.painted) { this.points.finish(); this.note("painted", Date.now()); }
     clearTimeout(this.settle);
-    if (quick && this.budget < this.count) this.settle = setTimeout(() => this.redraw(), SETTLE_MS);
+    if (!quick) return;
+    this.paintedAt = performance.now();
+    this.paintTook = this.paintedAt - started;
+    if (this.budget < this.count) this.settleLater();
   }
+  // Where the sheet was laid, which is where it is seen once it has been pushed.
   drawPoints(quick) {
     if (!this.width || !this.tint || !this.after) return;
-    const started = performance.now();
+    const started = performance.now(), { centre, scale } = this.sheet.drawn ?? this, { progress, stagger } = this;
     this.upToDate();
-    const scale = [(2 * this.scale) / this.width, (2 * this.scale) / this.height];
     const budget = quick ? Math.min(this.budget, this.count) : this.count;
-    const { centre, progress, stagger } = this;
-    this.points.draw({ centre, scale, size: this.pointSize(), budget, progress, stagger });
+    const wide = [(2 * scale) / this.sheet.width, (2 * scale) / this.sheet.height];
+    this.points.draw({ centre, scale: wide, size: this.pointSize(), budget, progress, stagger });
     if (!quick) return;
     this.points.finish();
     const took = performance.now() - started, ratio = QUICK_FRAME_MS / (took + 1);
@@ -186,14 +209,16 @@ export class Pane {
     const home = Math.min(this.width, this.height);
     return base * Math.min(3, Math.max(1, Math.log10(this.scale / home) + 1)) * this.ratio;
   }
-  onPaper(canvas, painter) {
+  // left, top: where the pane begins on the canvas
+  onPaper(canvas, painter, { left, top }) {
     // Drawn by the processor: without a graphics card the browser's accelerated canvas is five times slower.
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
+    const context = canvas.getContext("2d", { willReadFrequently: true }), { ratio } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(ratio, 0, 0, ratio, left * ratio, top * ratio);
     painter(context, this);
   }
-  drawMarks() { if (this.width) this.onPaper(this.front, this.marks); }
+  drawMarks() { if (this.width) this.onPaper(this.front, this.marks, { left: 0, top: 0 }); }
   // For whoever measures: read by benchmarks and tests, by nothing else.
   note(name, value) { this.box.dataset[name] = value; }
   dispose() {

@@ -36,7 +36,7 @@ export class Stage {
     this.frames = new Frames(model, questions, () => this.show());
     this.land = landPainter(model);
     this.pane = new Pane({ label: "The melt", paper: (c, p) => this.paper(c, p), marks: (c, p) => this.marks(c, p),
-      on: { ...on, resize: () => this.layOut() } });
+      on: { ...on, resize: () => this.layOut() }, margin: 0 }); // it is drawn again with every step of the flight
     this.pane.fit = (bounds) => (bounds ? Pane.prototype.fit.call(this.pane, bounds) : this.layOut());
     this.pane.box.classList.add("se-stage");
     this.build();
@@ -140,7 +140,7 @@ export class Stage {
     if (alpha <= 0 || !this.earthLayer) return;
     c.globalAlpha = alpha;
     c.fillStyle = "#dde7ec";
-    c.fillRect(0, 0, pane.width, pane.height);
+    c.fillRect(...pane.sheet.span);
     const { scale, shift } = this.earthLayer;
     this.land(c, pane.toPixel(...shift), scale[0] * pane.scale);
     c.globalAlpha = 1;
