@@ -242,7 +242,8 @@ print(explorer.legend["note"])
 # %% [markdown]
 # ## 7 Take it away
 #
-# The page keeps map, plane, melt, lasso, filters, pictures and neighbours. Send it to someone without Python.
+# The page keeps map, plane, melt, lasso, filters, labels, clusters, pictures and neighbours. Send it to
+# someone without Python.
 # Your selection, labels and bookmarks are in the state file: run this notebook again tomorrow and they are
 # back.
 
