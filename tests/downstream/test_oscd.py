@@ -283,7 +283,8 @@ def test_from_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main([*common, "--test", "x"])
     assert "probe oscd: unrecognized arguments: --test x" in capsys.readouterr().err
-    assert main([*common, "--protocol", "unet", "--epochs", "0"]) == 2
+    assert main([*common, "--epochs", "3"]) == 2
+    assert "--epochs belongs to --protocol unet or official" in capsys.readouterr().err
     assert main(["probe", "oscd", "--weights", "random", "--data", str(tmp_path / "none")]) == 2
 
 

@@ -50,7 +50,6 @@ def test_probe_spacenet_with_random_weights(tmp_path, capsys):
     ("more", "words"),
     [
         (["--tile-px", "50"], "multiple of 32"),
-        (["--epochs", "0"], "must be positive"),
         (["--variant", "8band"], "no chip of SpaceNet"),
     ],
 )
@@ -61,3 +60,9 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, weights, more, words, c
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
+
+
+def test_numbers_are_checked_before_anything_is_read(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["probe", "spacenet", "--weights", "none", "--data", "none", "--epochs", "0"])
+    assert "--epochs: a whole number of at least 1 is wanted, got '0'" in capsys.readouterr().err
