@@ -6,6 +6,7 @@ import argparse
 import errno
 import importlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ def _run(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it named the file
+        return "no space left on the disk; make room and give the command again" if bare else error.strerror
     if isinstance(error, OSError) and error.filename and error.strerror and str(error).startswith("[Errno"):
         return f"{error.filename} cannot be read or written: {error.strerror.lower()}"
     text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
@@ -57,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, LookupError, OSError, ImportError, ArithmeticError, RuntimeError) as error:
-        text = "no space left on the disk" if getattr(error, "errno", 0) == errno.ENOSPC else _sentence(error)
-        print(f"seco-lab {args.command}: {text}", file=sys.stderr)
+        print(f"seco-lab {args.command}: {_sentence(error)}", file=sys.stderr)
         return _exit_code(error)
     if args.json and result is not None:
         print(json.dumps(result, default=str))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seco_lab.places import Plan
 
 PATCH_PX, VIEW_PX, BATCH, SEASONS = 64, 64, 64, 4
+FIRST_PLACES = 6  # in the picture that is there first
 ENCODER = "resnet18-narrow"  # learns more in a few minutes of two cores than a wide one
 LABELLED_SEED = 1000  # places with labels are drawn apart from those that are trained on
 
@@ -58,6 +59,7 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
         labelled_plan = _plan(demo, "labelled", demo.seed + LABELLED_SEED)
     with stage(f"2/6 cube: {SEASONS} seasons of each place, from the simulated world"):
         cube = _cube(demo, plan)
+        say(f"    a first look at them: {_first_look(demo, cube)}")
         labelled = _labelled(demo, labelled_plan)
     with stage(f"3/6 training: SeCo on {len(plan)} places without labels"):
         encoder, spec = _train(demo)
@@ -110,6 +112,16 @@ def _cube(demo: Demo, plan: Plan) -> xr.Dataset:
     path = demo.out / "cube.zarr"
     gather(plan, SimulatedSource(demo.seed), dates, path, size_px=PATCH_PX, bands="rgb")
     return open_cube(path)
+
+
+def _first_look(demo: Demo, cube: xr.Dataset) -> Path:
+    """A few places through their seasons: the first picture, minutes before the report."""
+    from seco_lab.viz.figure import figure_png
+    from seco_lab.viz.plots import true_colour_grid
+
+    path = demo.out / "first_look.png"
+    path.write_bytes(figure_png(true_colour_grid(cube, range(min(FIRST_PLACES, cube.sizes["patch"])))))
+    return path
 
 
 def _labelled(demo: Demo, plan: Plan) -> xr.Dataset:
@@ -168,8 +180,12 @@ def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
 def _scores(result: Result) -> list[Any]:
     from seco_lab.viz.charts import ScoreRow
 
-    roles = {"floor": ("colour statistics", "floor"), "untrained": ("untrained network", "untrained")}
-    roles["random_features"] = ("random convolutions", "floor")
+    roles = {
+        "floor": ("colour statistics", "floor"),
+        "untrained": ("untrained network", "untrained"),
+        "random_features": ("random convolutions", "floor"),
+        "coordinates": ("nearest place on the map", "floor"),
+    }
     found = [
         ScoreRow("kNN" if name == "knn" else f"{name} probe", "SeCo", s.value, s.low, s.high)
         for name, s in result.scores.items()

@@ -9,6 +9,7 @@ from training import SPEC, resnet_method, same_state, tiny_run
 
 from seco_lab.checkpoints import (
     describe_changes,
+    export_weights,
     files,
     load_checkpoint,
     load_encoder,
@@ -90,6 +91,18 @@ def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path):
     assert caught.value.errno in (errno.ENOSPC, errno.EFBIG)
     assert os.listdir(tmp_path) == ["a.pt"]
     assert len(load_checkpoint(path)["x"]) == 10
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors", "onnx"])
+def test_full_disk_while_exporting(ending, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match=rf"cannot save .*x\.{ending}: .*; nothing was written"):
+            export_weights(encoder_named("resnet18-narrow").eval(), SPEC, tmp_path / f"x.{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not any(tmp_path.iterdir())
 
 
 def test_full_disk_at_the_last_moment(tmp_path, monkeypatch):

@@ -67,6 +67,14 @@ def run(tasks, out, **options):
     return fetch(tasks, out, signer=Unsigned(), progress=False, **options)
 
 
+def check_like(done, out, *, images):
+    """The same pixels from the same scenes as in an undisturbed run, of which this one is the beginning."""
+    columns = ["patch", "season", "item_id", "sha256"]
+    ours, theirs = read_provenance(out)[columns], read_provenance(done)[columns]
+    assert len(ours) == images
+    pd.testing.assert_frame_equal(ours, theirs.iloc[:images])
+
+
 def test_every_pixel_is_the_true_one_on_the_right_grid(done):
     cube, source = open_cube(done), read_provenance(done)
     assert cube.sizes["patch"] == 11
@@ -142,7 +150,7 @@ def test_cloud_is_allowed_when_asked_for(root, tmp_path):
 
 def test_headers_are_read_once_whatever_the_number_of_places(root, tmp_path):
     with FaultServer(root) as server:
-        report = fetched(server.url, tmp_path / "c.zarr")
+        report = fetched(server.url, tmp_path / "c.zarr", places=6)
         headers = [path for path, _, size in server.log if size >= 4096 or path.endswith("SCL.tif")]
         assert len(server.log) == report.requests
         assert report.bytes == server.bytes
@@ -253,11 +261,9 @@ def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_pat
     with FaultServer(
         root, rules=[Rule(f"bit-{bit}", "33UUP/2021-03-01/SCL", times=1) for bit in bits]
     ) as server:
-        fetched(server.url, tmp_path / "c.zarr")
+        fetched(server.url, tmp_path / "c.zarr", places=5)
         assert sum(server.faults().get(f"bit-{bit}", 0) for bit in bits) == 2
-    ours, theirs = read_provenance(tmp_path / "c.zarr"), read_provenance(done)
-    pd.testing.assert_series_equal(ours["sha256"], theirs["sha256"])
-    pd.testing.assert_series_equal(ours["item_id"], theirs["item_id"])
+    check_like(done, tmp_path / "c.zarr", images=8)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +283,7 @@ def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(fault, words, 
         assert server.bytes < 2_000_000
         server.rules = []
         fetched(server.url, out)
-    pd.testing.assert_series_equal(read_provenance(out)["sha256"], read_provenance(done)["sha256"])
+    check_like(done, out, images=22)
 
 
 def test_places_that_fail_hold_up_no_other_and_are_put_in_order_when_they_come(root, tmp_path, monkeypatch):
@@ -409,11 +415,9 @@ def test_signatures_that_expire_in_mid_run(root, done, tmp_path):
 
     signer = Short()
     with FaultServer(root, signed=True) as server:
-        fetch(make_tasks(server.url), tmp_path / "c.zarr", signer=signer, progress=False)
+        fetch(make_tasks(server.url, places=5), tmp_path / "c.zarr", signer=signer, progress=False)
     assert signer.renewed > 10
-    pd.testing.assert_series_equal(
-        read_provenance(tmp_path / "c.zarr")["sha256"], read_provenance(done)["sha256"]
-    )
+    check_like(done, tmp_path / "c.zarr", images=8)
     assert "se=" not in read_provenance(tmp_path / "c.zarr").to_csv()
 
 
@@ -468,7 +472,7 @@ def test_a_full_disk(root, done, tmp_path, monkeypatch):
     out = tmp_path / "c.zarr"
     with monkeypatch.context() as small:
         small.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
-        with pytest.raises(OSError, match=r"the cube needs 0.00 GB more|take fewer places"):
+        with pytest.raises(OSError, match=r"the cube needs [0-9,]+ MB more|take fewer places"):
             fetched(root, out)
 
     def full(*_):
@@ -515,7 +519,7 @@ def test_the_estimate_is_a_start_that_is_not_wasted(root, done, tmp_path):
         assert (again.left, again.requests, server.requests) == (0, 0, asked + real)
     assert str(again) == "all 12 places have been tried: nothing is left to read"
     assert "places just read" in str(found)
-    pd.testing.assert_series_equal(read_provenance(out)["sha256"], read_provenance(done)["sha256"])
+    check_like(done, out, images=22)
 
 
 def test_a_second_look(done, tmp_path):
@@ -537,11 +541,11 @@ def test_a_second_look(done, tmp_path):
         verify(tmp_path / "none.zarr")
 
 
-def test_tasks_from_their_file(root, done, tmp_path):
-    file = save_tasks(make_tasks(str(root)), tmp_path / "tasks.parquet")
-    assert open_tasks(file).hash == make_tasks(str(root)).hash
+def test_tasks_from_their_file(root, tmp_path):
+    file = save_tasks(make_tasks(str(root), places=3), tmp_path / "tasks.parquet")
+    assert open_tasks(file).hash == make_tasks(str(root), places=3).hash
     report = run(file, tmp_path / "c.zarr")
-    assert report.gathered == 11
+    assert report.gathered == 2
     assert json.loads(open_cube(report.path).attrs["fetch"])["tasks_hash"] == open_tasks(file).hash
     assert provenance_path(report.path).exists()
 

@@ -136,7 +136,7 @@ def test_a_full_disk_is_seen_before_the_start(tmp_path, request_, monkeypatch):
     assert needed == 40 * 2 * 12 * 8 * 8 * 2
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, int(1.1 * needed)))
     source = TinySource()
-    with pytest.raises(OSError, match="GB free"):
+    with pytest.raises(OSError, match="MB free"):
         run(plan, source, dates, tmp_path / "c.zarr")
     assert source.loaded == []
     assert list(tmp_path.iterdir()) == []

@@ -59,7 +59,8 @@ others = places.plan_places(EXAM, places.AroundCities(std_km=50), seed=1).place_
 exam_dates = seasons.random_phase(others, seed=1, seasons=2)
 exam_cube = SimulatedSource(seed=1).labelled(others, exam_dates, size_px=64, bands="rgb")
 labels = torch.from_numpy(exam_cube["label"].values)
-print(dict(cube.sizes), "| exam:", dict(exam_cube.sizes))
+print(f"to learn from: {dict(cube.sizes)}")
+print(f"exam: {exam_cube.sizes['patch']} places in {exam_cube.sizes['season']} seasons, with labels")
 
 # %% [markdown]
 # ## 2 The parts of a run

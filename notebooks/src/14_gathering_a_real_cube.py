@@ -146,6 +146,7 @@ for baseline, counted in found.histograms.items():
     axes.plot(100 * counted.nonzero()[0], counted[counted > 0] / counted.sum(), label=f"baseline {baseline}")
 axes.set(xlabel="count (reflectance x 10,000)", ylabel="share of pixels")
 axes.legend()
+plt.show()
 
 # %% [markdown]
 # ## 6 What is missing?
@@ -154,7 +155,8 @@ axes.legend()
 # ask of every cube which part of the world was lost.
 
 # %%
-print(read_rejected(out)[["name", "why", "detail"]].to_string(max_colwidth=60))
+lost = read_rejected(out)[["name", "why", "detail"]]
+print(lost.to_string(max_colwidth=60) if len(lost) else "nothing was lost in the fetching")
 found.rejected_share
 
 # %% [markdown]

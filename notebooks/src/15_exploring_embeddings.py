@@ -9,6 +9,7 @@
 # **Time** 30 minutes, 1 minute to run.
 
 # %%
+# %matplotlib inline
 import os
 from pathlib import Path
 

@@ -188,9 +188,12 @@ wide.round(3)
 # beside the floor, tells something; a score alone does not.
 
 # %%
-fig, axis = plt.subplots(figsize=(4, 4), layout="constrained")
-axis.scatter(field["lon"], field["lat"], c=field["label"], cmap="tab10", s=18, marker="s")
-axis.set(title="kind of land on the grid", xticks=[], yticks=[])
+fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+for kind in np.unique(field["label"]):
+    here, name = field["label"].values == kind, str(field["class"].values[kind])
+    axis.scatter(field["lon"][here], field["lat"][here], s=18, marker="s", label=name)
+axis.set(title="kind of land on the grid", xticks=[], yticks=[], aspect="equal")
+fig.legend(loc="outside right upper", fontsize=8)
 plt.show()
 
 # %% [markdown]
@@ -214,4 +217,4 @@ assert set(curve["features"]) == {"trained", "untrained", "floor"}
 assert (curve["low"] <= curve["value"]).all()
 assert (curve["value"] <= curve["high"]).all()
 assert set(gap["split"]) == {"random", "spatial"}
-print("all checks passed")
+print("All checks passed.")

@@ -164,4 +164,4 @@ for how in ("mean_features", "vote_f1"):
 assert {"mean_features", "mean_scores", "vote", "single_image"} <= set(found.scores)
 assert len(looks) == 2 * DATES
 assert found.protocol.sizes["train"] + found.protocol.sizes["test"] == cube.sizes["patch"]
-print("all checks passed")
+print("All checks passed.")

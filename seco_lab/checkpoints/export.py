@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seco_lab.batch import generator_for
+from seco_lab.checkpoints.files import full_disk_told
 from seco_lab.checkpoints.weights import read_weights, save_encoder, sidecar
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import ResNet
@@ -45,10 +46,11 @@ def export_weights(
         ValueError: Unknown format.
         ImportError: ONNX is asked for and the onnx package is missing.
         RuntimeError: What was read back gives other features.
+        OSError: The disk is full; nothing is left of the attempt.
     """
     out = Path(out)
     write, run = _FORMATS[_format_of(out, format)]
-    with whole_file(out) as partial:
+    with full_disk_told(out), whole_file(out) as partial:
         try:
             write(encoder, spec, partial)
             difference = _compare(encoder, spec, run, partial)

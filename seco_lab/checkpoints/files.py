@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from seco_lab import __version__
 from seco_lab.whole import whole_file
@@ -31,17 +33,28 @@ def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
     """
     path = Path(path)
     head = {"format": _FORMAT, "format_version": _VERSION, "toolkit_version": __version__}
+    with full_disk_told(path), whole_file(path) as partial:
+        torch.save({**head, **content}, partial)
+
+
+@contextmanager
+def full_disk_told(path: Path) -> Iterator[None]:
+    """Turn what writers of weights say of a full disk into one sentence that names the file.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written.
+    """
     try:
-        with whole_file(path) as partial:
-            torch.save({**head, **content}, partial)
-    except (OSError, RuntimeError) as error:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise _write_error(path, error) from error
 
 
 def _write_error(path: Path, error: Exception) -> Exception:
-    # torch's writer reports a full disk as a RuntimeError whose cause is lost.
-    cut_short = any(words in str(error) for words in ("unexpected pos", "write failed"))
-    if isinstance(error, RuntimeError) and not cut_short:
+    # The writers of torch and safetensors report a full disk as errors of their own, whose cause is lost.
+    signs = ("unexpected pos", "write failed", "os error 28", "os error 27")
+    cut_short = any(words in str(error) for words in signs)
+    if not isinstance(error, OSError) and not cut_short:
         return error
     number = getattr(error, "errno", None) or errno.ENOSPC
     kept = "the checkpoint before it is intact" if path.exists() else "nothing was written"

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seco_lab.commands.gathering import dates_of
+from seco_lab.commands.gathering import dates_of, size_px_of
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -26,13 +26,16 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.fetch import estimate, fetch, verify
     from seco_lab.fetch.estimate import PILOT_PLACES
     from seco_lab.fetch.jobs import check_limits
-    from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE
+    from seco_lab.fetch.ledger import opened
+    from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE, wanted_of
     from seco_lab.remote import UnreachableError
 
     max_cloud = MAX_CLOUD if args.max_cloud is None else args.max_cloud
     check_limits(max_cloud, MAX_NODATA_SHARE)  # before the search, which may take long
     catalog = catalog_named(args.source)
     tasks = _tasks(args, catalog)
+    with opened(tasks, Path(args.out), wanted_of(tasks, max_cloud, MAX_NODATA_SHARE)):
+        _save(tasks, Path(args.out))  # not over those of another request, which is refused here
     how = {"signer": catalog, "max_cloud": max_cloud}
     reckoned = None
     if len(tasks.patches) > PILOT_PLACES:
@@ -70,8 +73,8 @@ def catalog_named(source: str) -> Catalog:
 
 
 def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
-    from seco_lab.catalogs import find_scenes, save_tasks
-    from seco_lab.places import open_plan
+    from seco_lab.catalogs import find_scenes
+    from seco_lab.places import open_plan, rejected_path
 
     out = Path(args.out)
     plan = open_plan(args.places)
@@ -80,13 +83,21 @@ def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
         dates_of(args, plan.place_list()),
         catalog,
         folder=out.with_name(f"{out.name}.search"),
-        size_px=args.size_px or 264,
+        size_px=size_px_of(args),
         bands=args.bands,
         snap=args.snap or "grid",
     )
-    file = save_tasks(tasks, out.with_name(f"{out.name}.tasks.parquet"))
-    say(f"{len(tasks.patches)} of {len(plan)} places have scenes in every season: {file}")
     if not len(tasks):
         why, count = Counter(tasks.rejected["detail"]).most_common(1)[0]
-        raise LookupError(f"no place has a scene in every season; most often ({count}): {why}")
+        kept = "" if out.exists() else f"; all reasons are in {rejected_path(_save(tasks, out))}"
+        raise LookupError(f"no place has a scene in every season; most often ({count}): {why}{kept}")
     return tasks
+
+
+def _save(tasks: Tasks, out: Path) -> Path:
+    from seco_lab.catalogs import save_tasks
+
+    file = save_tasks(tasks, out.with_name(f"{out.name}.tasks.parquet"))
+    places = len(tasks.patches) + len(tasks.rejected)
+    say(f"{len(tasks.patches)} of {places} places have scenes in every season: {file}")
+    return file

@@ -142,7 +142,7 @@ def _tables(
 
 def _draw(folder: Path, tables: dict[str, pd.DataFrame], result: Any) -> None:
     """Figures of what was measured, as PNG files."""
-    from seco_lab.viz.plots import figure_png
+    from seco_lab.viz.figure import figure_png
     from seco_lab.viz.scores import k_curve_figure, label_curve_figure, results_figure, split_figure
 
     drawn = {"curve": label_curve_figure, "by_k": k_curve_figure, "splits": split_figure}

@@ -89,12 +89,17 @@ def dates_of(args: argparse.Namespace, places: Sequence[Place]) -> NDArray[np.da
     from seco_lab.seasons import quarters, random_phase, years_apart
 
     if args.quarters is None:
-        reference, seasons = args.reference_date, args.seasons or 5
+        reference, seasons = args.reference_date, 5 if args.seasons is None else args.seasons
         dates = random_phase(places, seed=args.seed, reference=reference, seasons=seasons)
     else:
         _refuse(args, "--quarters gives four dates a year", "seasons")
         dates = quarters(len(places), years=_years(args.quarters))
     return dates if args.years_apart is None else years_apart(dates, years=args.years_apart)
+
+
+def size_px_of(args: argparse.Namespace) -> int:
+    """Side of a patch, by the options of ``gather``."""
+    return 264 if args.size_px is None else args.size_px
 
 
 def _years(text: str) -> list[int]:
@@ -119,8 +124,8 @@ def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:
     # Or there would be nothing to find between the years.
     change = None if args.years_apart is None else (dates.min(), dates.max())
     clear = {} if args.max_cloud is None else {"max_cloud": args.max_cloud}
-    source, size_px = SimulatedSource(seed=args.seed, change=change, **clear), args.size_px or 264
-    report = gather_plan(drawn, source, dates, args.out, size_px=size_px, bands=args.bands)
+    source = SimulatedSource(seed=args.seed, change=change, **clear)
+    report = gather_plan(drawn, source, dates, args.out, size_px=size_px_of(args), bands=args.bands)
     say(report)
     counts = {name: getattr(report, name) for name in ("gathered", "already", "rejected")}
     return {"out": str(report.path), **counts}

@@ -18,17 +18,16 @@ _GROWING = {"plan_hash", "dates_hash", "tasks_hash", "places", "places_with_scen
 
 def request_of(tasks: Tasks, wanted: Wanted) -> dict[str, Any]:
     """What must be the same for two runs to work at one cube; a longer plan may add places at the end."""
-    about = {key: tasks.about.get(key) for key in ("catalog", "plan_hash", "dates_hash")}
     with_scenes = len(tasks.patches)
     return {
         "places": with_scenes + len(tasks.rejected),
-        **about,
-        "tasks_hash": tasks.hash,
-        "places_with_scenes": with_scenes,
         "size_px": wanted.size_px,
         "bands": list(wanted.bands),
         "max_cloud": wanted.max_cloud,
         "max_nodata_share": wanted.max_nodata_share,
+        **{key: tasks.about.get(key) for key in ("catalog", "plan_hash", "dates_hash")},
+        "tasks_hash": tasks.hash,  # after what is easier to tell apart
+        "places_with_scenes": with_scenes,
     }
 
 

@@ -1,4 +1,7 @@
-"""SSL4EO-S12 v1.1: Zarr zips of 64 locations and four dates, a folder per modality (arXiv:2503.00168)."""
+"""SSL4EO-S12 v1.1: Zarr zips of 64 locations and four dates, a folder per modality (arXiv:2503.00168).
+
+Read are the zips as published in 2025; one that is laid out otherwise is refused with what it lacks.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from seco_lab.sources.baseline import has_offset, without_offset
 
 _ENDING = ".zarr.zip"
 _SENSORS = {"S2L2A": SENTINEL2_L2A, "S2L1C": SENTINEL2_L1C, "S2RGB": SENTINEL2_L2A}
+_NEEDED = ("bands", "band", "sample", "time_", "file_id", "center_lon", "center_lat")
 _UNREADABLE = (OSError, ValueError, KeyError, BadZipFile)
 _CLOUD = (3, 4)  # of cloud_mask: thin and thick
 _NO_DATA = 6  # of cloud_mask
@@ -122,6 +126,9 @@ class _Part:
         import zarr
 
         self.data = xr.open_zarr(zarr.storage.ZipStore(self.file, mode="r"), chunks=None)
+        lacking = [name for name in _NEEDED if name not in self.data.variables]
+        if lacking:
+            raise ValueError(f"lacks {', '.join(lacking)}; read are zips laid out as in 2025")
         self._left = self.data.sizes["sample"]
 
     def pixels(self, row: int) -> NDArray:

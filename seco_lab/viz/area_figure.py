@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from seco_lab.viz.area_scene import PCA, SIMILARITY, TRUE_COLOUR, AreaScene
+from seco_lab.viz.figure import empty_figure
 
 _INK = "#1d252b"
 
@@ -36,8 +36,7 @@ def area_figure(
     first = [TRUE_COLOUR] if TRUE_COLOUR in shown.colour_options else []
     panels = [*first, PCA, *([SIMILARITY] if cell is not None else [])]
     rows, columns = shown.shape
-    figure = Figure(figsize=(len(panels) * height_in * columns / rows + 0.7, height_in), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(len(panels) * height_in * columns / rows + 0.7, height_in)
     for axis, by in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _panel(axis, shown, by, season, cell)
     return figure

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.cube import area_of_patch, grid_of
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.maps import LeafmapBackend, MapBackend
-from seco_lab.viz.plots import figure_png
 from seco_lab.viz.scene_figures import MEANING, agreement, change_figure
 from seco_lab.viz.thumbnails import season_pictures
 from seco_lab.viz.warp import Overlay

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from seco_lab.viz.bars import BARS, bars_of
 from seco_lab.viz.colours import OKABE_ITO
+from seco_lab.viz.figure import empty_figure
 
 
 def leakage_bars(values: Mapping[str, float], *, title: str = "") -> Figure:
@@ -33,8 +33,7 @@ def leakage_bars(values: Mapping[str, float], *, title: str = "") -> Figure:
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
     size = (3.7 * columns, (0.9 + 0.3 * len(panels[0]["bars"])) * lines)
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(*size)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for axis, panel in zip(axes, panels, strict=False):
         _draw(axis, panel)

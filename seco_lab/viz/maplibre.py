@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seco_lab.places import land_polygons
+from seco_lab.viz.maplibre_widget import map_class
 from seco_lab.viz.maps import ClickReaction, metres_per_pixel, outline_shapes, zoom_for
 from seco_lab.viz.raster import Bounds, points_in_sight
 from seco_lab.viz.thumbnails import data_uri
@@ -41,7 +42,7 @@ class MapLibreBackend:
         """
         west, south, east, north = bounds or (-150.0, -50.0, 150.0, 70.0)
         # A style by name would be fetched by Python, and the sidebar fails with ipyvuetify 3.
-        self._map = _map_class()(
+        self._map = map_class()(
             center=((west + east) / 2, (south + north) / 2),
             zoom=zoom_for((west, south, east, north), height_px) - 1,
             style=offline_style(),
@@ -103,7 +104,7 @@ class MapLibreBackend:
         ]
         self._replace(name, {"type": "geojson", "data": shapes}, layers)
         if texts:
-            self._call("addPopup", self._shown[name][0][0], "text", None)
+            self._map.add_call("addPopup", self._shown[name][0][0], "text", None)
 
     def add_raster(self, picture: np.ndarray, bounds: Bounds, *, name: str, opacity: float = 1.0) -> None:
         """Show a picture; see ``MapBackend``."""
@@ -130,23 +131,15 @@ class MapLibreBackend:
         key = f"{name} {self._count}"
         layer_ids = [f"{key} {number}" for number in range(len(layers))]
         for layer in self._shown.get(name, ([], []))[0]:
-            self._call("removeLayer", layer)
+            self._map.add_call("removeLayer", layer)
         for old in self._shown.get(name, ([], []))[1]:
-            self._call("removeSource", old)
+            self._map.add_call("removeSource", old)
         self._shown[name] = (layer_ids, [key])
         above = list(self._shown)[list(self._shown).index(name) + 1 :]
         before = next((self._shown[other][0][0] for other in above), None)
-        self._call("addSource", key, source)
+        self._map.add_call("addSource", key, source)
         for layer_id, layer in zip(layer_ids, layers, strict=True):
-            self._call("addLayer", {"id": layer_id, "source": key, **layer}, before)
-
-    def _call(self, method: str, *arguments: Any) -> None:
-        """Have the browser call a method of its map."""
-        drawn = self._map._rendered
-        self._map.add_call(method, *arguments)
-        if not drawn:
-            # The browser may have begun to draw, and no longer look at the list, before it could say so.
-            self._map.send({"calls": [[method, arguments]], "msg": "custom call"})
+            self._map.add_call("addLayer", {"id": layer_id, "source": key, **layer}, before)
 
     def _icon(self, text: str) -> str:
         """Name of a picture of a short text: MapLibre writes letters only with fonts from a network."""
@@ -155,7 +148,7 @@ class MapLibreBackend:
             picture = text_picture(text)
             height, width, _ = picture.shape
             data = {"width": width, "height": height, "data": picture.ravel().tolist()}
-            self._call("addImage", f"text {text}", data)
+            self._map.add_call("addImage", f"text {text}", data)
         return f"text {text}"
 
     def _redraw(self) -> None:
@@ -177,34 +170,6 @@ class MapLibreBackend:
             return None
         low, high = corners["_sw"], corners["_ne"]
         return low["lng"], low["lat"], high["lng"], high["lat"]
-
-
-def _map_class() -> type:
-    """Leafmap's map, except that it tells the browser of itself only once it is whole.
-
-    As it is, it opens with no style and sends its own a moment later; a browser that draws at once fetches
-    the default style from a network, and stays empty where there is none.
-
-    Raises:
-        ImportError: leafmap is not installed.
-    """
-    try:
-        from leafmap.maplibregl import Map  # seconds to import, therefore here and not at the top
-    except ImportError as error:
-        raise ImportError("maps need leafmap and maplibre: pip install 'seco-lab[lab]'") from error
-
-    class WholeMap(Map):
-        _whole = False
-
-        def open(self) -> None:
-            if self._whole:
-                super().open()
-
-        def tell(self) -> None:
-            self._whole = True
-            self.open()
-
-    return WholeMap
 
 
 def offline_style() -> dict[str, Any]:

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from seco_lab.viz import colours
 from seco_lab.viz.basemap import country_rings
+from seco_lab.viz.figure import empty_figure
 from seco_lab.viz.thumbnails import season_pictures
 
 INK, SOFT, LAND, SEA = "#1d252b", "#5b6770", "#f4f2ec", "#dde7ec"
-
-
-def figure_png(figure: Figure, *, dpi: int = 100) -> bytes:
-    """A figure as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
-
-
-def empty_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure that knows how to draw itself without pyplot."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def true_colour_grid(
     cube: xr.Dataset, patches: int | Sequence[int], *, gamma: float | None = None, tile_in: float = 1.5
 ) -> Figure:
     """Patches in true colour: one row per patch, one column per season, with dates.
+
+    Patches of a single season stand side by side.
 
     Args:
         cube: A cube.
@@ -48,6 +35,8 @@ def true_colour_grid(
     """
     rows = [patches] if isinstance(patches, int | np.integer) else list(patches)
     seasons = cube.sizes["season"]
+    if seasons == 1:
+        return _side_by_side(cube, rows, gamma, tile_in)
     figure = empty_figure(seasons * tile_in + 0.3, len(rows) * (tile_in + 0.3))
     axes = figure.subplots(len(rows), seasons, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
@@ -59,6 +48,21 @@ def true_colour_grid(
             axis.set(xticks=[], yticks=[])
             axis.set_title(_date(dates, season), fontsize=8, color=SOFT)
         line[0].set_ylabel(str(cube["patch"].to_numpy()[row]), fontsize=8)
+    return figure
+
+
+def _side_by_side(cube: xr.Dataset, rows: list[int], gamma: float | None, tile_in: float) -> Figure:
+    across = min(len(rows), 5)
+    down = -(-len(rows) // across)
+    figure = empty_figure(across * tile_in + 0.3, down * (tile_in + 0.5))
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for axis, row in zip(axes, rows, strict=False):
+        axis.imshow(season_pictures(cube, row, gamma=gamma)[0], interpolation="nearest")
+        dates = cube["time"].isel(patch=row).to_numpy() if "time" in cube.variables else None
+        axis.set_title(f"{cube['patch'].to_numpy()[row]}\n{_date(dates, 0)}", fontsize=8, color=SOFT)
+        axis.set(xticks=[], yticks=[])
+    for axis in axes[len(rows) :]:
+        axis.set_axis_off()
     return figure
 
 

@@ -145,7 +145,8 @@ def _curves_section(curves: Mapping[str, Sequence[float]] | None) -> str:
 
 def _plan_section(plan: tuple[np.ndarray, np.ndarray]) -> str:
     """The places as drawn, as a picture."""
-    from seco_lab.viz.plots import figure_png, places_map
+    from seco_lab.viz.figure import figure_png
+    from seco_lab.viz.plots import places_map
 
     lon, lat = (np.asarray(values, np.float64) for values in plan)
     if not np.isfinite(lon).any():

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
+from seco_lab.viz.figure import empty_figure
 from seco_lab.viz.thumbnails import season_pictures, to_picture
 
 INK = "#1d252b"
@@ -104,8 +104,7 @@ def change_figure(pair: xr.Dataset, scores: ArrayLike, *, threshold: float, tile
         "found green, missed orange, false alarm yellow": np.where(shown[..., None], rgb, after // 2 + 96),
     }
     height, width = scores.shape
-    figure = Figure(figsize=(len(panels) * tile_in, tile_in * height / width + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(len(panels) * tile_in, tile_in * height / width + 0.3)
     for axis, (title, picture) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         axis.imshow(picture, interpolation="nearest", cmap="cividis")
         axis.set(xticks=[], yticks=[])
@@ -135,8 +134,7 @@ def _row(
     if not scenes:
         raise ValueError("no scene was given, so there is nothing to draw")
     count = len(scenes)
-    figure = Figure(figsize=(count * tile_in, rows * tile_in + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(count * tile_in, rows * tile_in + 0.5)
     axes = figure.subplots(rows, count, squeeze=False)
     for axis in axes.ravel():
         axis.set(xticks=[], yticks=[])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seco_lab.viz.colours import OKABE_ITO
-from seco_lab.viz.plots import INK, SOFT, empty_figure
+from seco_lab.viz.figure import empty_figure
+from seco_lab.viz.plots import INK, SOFT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seco_lab.input_spec import InputSpec
 from seco_lab.sensors import sensor_named
+from seco_lab.viz.figure import empty_figure
 
 
 def view_pictures(view: object, spec: InputSpec, *, gamma: float = 1.0) -> NDArray[np.uint8]:
@@ -66,8 +66,7 @@ def view_grid(
         gamma: See ``view_pictures``; limits that leave room for snow make ordinary land dark.
         tile_in: Side of a picture in inches.
     """
-    figure = Figure(figsize=(len(views) * tile_in, len(rows) * tile_in + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(len(views) * tile_in, len(rows) * tile_in + 0.3)
     axes = figure.subplots(len(rows), len(views), squeeze=False)
     for column, (name, view) in zip(axes.T, views.items(), strict=True):
         for axis, picture in zip(

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.seasons import SEASONS, season_labels
 from seco_lab.viz.colours import OKABE_ITO
-from seco_lab.viz.plots import INK, SOFT, draw_land, empty_figure
+from seco_lab.viz.figure import empty_figure
+from seco_lab.viz.plots import INK, SOFT, draw_land
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SEASON_COLOURS = dict(zip(SEASONS, ("#0072b2", "#009e73", "#e69f00", "#d55e00"), strict=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seco_lab.world.climate import climate_at
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import chance
-from seco_lab.world.noise import fbm, noise
+from seco_lab.world.noise import blends, octaves
 
 # What clear air adds to reflectance with the sun overhead, by wavelength as in Rayleigh scattering, and the
 # share of light that gases let through twice.
@@ -62,8 +62,8 @@ def clouds(frame: Frame, day: int, amount: float, elevation: float, azimuth: flo
 
 def _veil(frame: Frame, day: int, amount: float) -> NDArray[np.float32]:
     salt = frame.salt("cloud", day)
-    field = fbm(frame, 2_600, 6, salt, gain=0.6)
-    thin = 0.25 * np.clip(amount * 1.4 + 0.5 * noise(frame, 3_500, salt + 7), 0, 1)
+    field, gauze = blends(frame, octaves(2_600, 6, salt, gain=0.6), [(0.5, 3_500, salt + 7)])
+    thin = 0.25 * np.clip(amount * 1.4 + gauze, 0, 1)
     thick = 1 / (1 + np.exp(-np.clip(7 * (field + 3.6 * amount - 1.9), -30, 30)))
     return np.maximum(thin, thick).astype(np.float32)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.world.hashing import draws, hashed
+
+_BLOCK = 1 << 16  # pixels compared with all middles at a time
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,27 @@ class Cells:
         index: Cell of each pixel, shape (size, size), 0 to M - 1.
         key: Hash of each cell, shape (M,).
         centre: Its middle relative to the origin that was given, metres, shape (M, 2).
-        squared: Squared distance of each pixel to each middle, shape (M, size, size).
+        point: The pixels themselves, relative to the same origin, shape (2, size * size).
         reach_m: Distances to borders are right up to here and capped beyond.
     """
 
     index: NDArray[np.int64]
     key: NDArray[np.uint32]
     centre: NDArray[np.float32]
-    squared: NDArray[np.float32]
+    point: NDArray[np.float32]
     reach_m: float
+
+    @cached_property
+    def _by_cell(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Pixels ordered by cell, how many each has, and their places from its middle, shape (2, pixels)."""
+        flat = self.index.ravel()
+        order = flat.astype(np.int16).argsort(kind="stable")  # numbers of 16 bits are sorted digit by digit
+        counts = np.bincount(flat, minlength=len(self.key))
+        offset = np.empty_like(self.point)
+        for axis in (0, 1):
+            self.point[axis].take(order, out=offset[axis], mode="clip")
+            offset[axis] -= self.centre[:, axis].repeat(counts)
+        return order, counts, offset
 
     def border_m(self, group: NDArray | None = None) -> NDArray[np.float32]:
         """Distance of each pixel to the nearest other cell, shape (size, size), at most ``reach_m``.
@@ -34,21 +49,22 @@ class Cells:
         Args:
             group: Shape (M,); cells of one group count as one cell.
         """
-        count = len(self.key)
-        group = np.arange(count) if group is None else group
-        gap = np.hypot(*(self.centre[:, None] - self.centre[None]).T)
-        same = group[:, None] == group[None]
-        # The line halfway between two middles is (a² - b²) / 2 gap away; within a group there is no border.
-        scale = np.where(same, 0, 0.5 / np.maximum(gap, 1.0)).astype(np.float32)
-        beyond = np.where(same, self.reach_m, 0).astype(np.float32)
-        nearest = np.full(self.index.shape, self.reach_m, np.float32)
-        own = np.take_along_axis(self.squared, self.index[None], 0)[0]
-        for cell in range(count):
-            away = self.squared[cell] - own
-            away *= scale[cell].take(self.index, mode="clip")
-            away += beyond[cell].take(self.index, mode="clip")
-            np.minimum(nearest, away, out=nearest)
-        return nearest
+        group = np.arange(len(self.key)) if group is None else group
+        apart = self.centre[None] - self.centre[:, None]
+        gap = np.hypot(apart[..., 0], apart[..., 1])
+        towards = apart / np.maximum(gap, np.float32(1.0))[..., None]
+        # The border lies halfway between two middles; within a group there is none.
+        half = np.where(group[:, None] == group, np.float32(np.inf), gap / 2)
+        order, counts, offset = self._by_cell
+        found, start = np.empty(len(order), np.float32), 0
+        for cell in np.flatnonzero(counts).tolist():
+            stop = start + int(counts[cell])
+            along = towards[cell] @ offset[:, start:stop]
+            np.subtract(half[cell][:, None], along, out=along).min(0, out=found[start:stop])
+            start = stop
+        nearest = np.empty_like(found)
+        nearest[order] = np.minimum(found, np.float32(self.reach_m), out=found)
+        return nearest.reshape(self.index.shape)
 
 
 def cells(
@@ -64,32 +80,46 @@ def cells(
         salt: Which scatter.
         reach_m: How far distances to borders need to be known.
     """
-    lows = [
-        int(np.floor((axis.min() + o - reach_m) / cell_m)) - 1 for axis, o in zip((x, y), origin, strict=True)
-    ]
-    highs = [
-        int(np.floor((axis.max() + o + reach_m) / cell_m)) + 2 for axis, o in zip((x, y), origin, strict=True)
-    ]
-    cx, cy = np.meshgrid(np.arange(lows[0], highs[0]), np.arange(lows[1], highs[1]))
-    key = hashed(salt, cx.ravel(), cy.ravel())
-    px = ((cx.ravel() + 0.12 + 0.76 * draws(key, 1)) * cell_m - origin[0]).astype(np.float32)
-    py = ((cy.ravel() + 0.12 + 0.76 * draws(key, 2)) * cell_m - origin[1]).astype(np.float32)
-    keep = _within_reach(x, y, px, py, reach_m)
-    key, px, py = key[keep], px[keep], py[keep]
-    squared = (x - px[:, None, None]) ** 2 + (y - py[:, None, None]) ** 2
-    index = np.zeros(x.shape, np.int64)
-    best = squared[0].copy()
-    for cell in range(1, len(key)):
-        index[squared[cell] < best] = cell
-        np.minimum(best, squared[cell], out=best)
-    return Cells(index, key, np.stack([px, py], -1), squared, reach_m)
+    point = np.empty((2, x.size), np.float32)
+    point[0].reshape(x.shape)[:], point[1].reshape(x.shape)[:] = x, y
+    low, high = point.min(1).astype(float), point.max(1).astype(float)
+    first = np.floor((low + origin - reach_m) / cell_m).astype(np.int64) - 1
+    count = np.floor((high + origin + reach_m) / cell_m).astype(np.int64) + 2 - first
+    lattice = np.indices(count[::-1])[::-1].reshape(2, -1) + first[:, None]
+    key = hashed(salt, *lattice)
+    inside = np.stack([draws(key, 1), draws(key, 2)])
+    middle = ((lattice + 0.12 + 0.76 * inside) * cell_m - np.reshape(origin, (2, 1))).astype(np.float32)
+    keep = _within_reach(low - 2 * reach_m, high + 2 * reach_m, middle)
+    centre = middle[:, keep].T
+    return Cells(_nearest(point, centre).reshape(x.shape), key[keep], centre, point, reach_m)
 
 
-def _within_reach(x: NDArray, y: NDArray, px: NDArray, py: NDArray, reach_m: float) -> NDArray[np.bool_]:
-    """Which middles can be nearest somewhere in the window or within ``reach_m`` of it."""
-    bounds = [(axis.min() - 2 * reach_m, axis.max() + 2 * reach_m) for axis in (x, y)]
-    nearest, farthest = np.zeros(px.shape), np.zeros(px.shape)
-    for point, (low, high) in zip((px, py), bounds, strict=True):
-        nearest += np.maximum(np.maximum(low - point, point - high), 0) ** 2
-        farthest += np.maximum(np.abs(point - low), np.abs(point - high)) ** 2
-    return nearest <= farthest.min()
+def _within_reach(low: NDArray, high: NDArray, middle: NDArray) -> NDArray[np.bool_]:
+    """Which middles, shape (2, n), can be the nearest somewhere in the box between two corners, each (2,)."""
+    low, high = low[:, None], high[:, None]
+    nearest = np.maximum(np.maximum(low - middle, middle - high), 0)
+    farthest = np.maximum(np.abs(middle - low), np.abs(middle - high))
+    return (nearest * nearest).sum(0) <= (farthest * farthest).sum(0).min()
+
+
+def _nearest(point: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The middle nearest to each point, shape (pixels,).
+
+    The squared distance |p|² - 2 p·c + |c|² of all pairs is one matrix product, taken from the midst of the
+    points. Positive floats sort like the integers of their bits, so the number of the middle goes into the
+    last bits and the least says which it is; that moves borders by millimetres.
+    """
+    midst = point[:, point.shape[1] // 2, None]
+    local, middle = point - midst, centre.T - midst
+    ones = np.ones((1, local.shape[1]), np.float32)
+    right = np.concatenate([local, (local * local).sum(0, keepdims=True) + 1, ones])
+    left = np.concatenate([-2 * middle, np.ones_like(middle[:1]), (middle * middle).sum(0, keepdims=True)])
+    last = np.int32((1 << (len(centre) - 1).bit_length()) - 1)
+    index = np.empty(local.shape[1], np.int64)
+    for start in range(0, len(index), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        bits = np.maximum(left.T @ right[:, part], np.float32(1e-6)).view(np.int32)
+        bits &= ~last
+        bits |= np.arange(len(centre), dtype=np.int32)[:, None]
+        index[part] = bits.min(0) & last
+    return index

@@ -13,7 +13,7 @@ from seco_lab.world.cells import cells
 from seco_lab.world.climate import Climate, climate_at
 from seco_lab.world.frame import Frame, lonlat_of
 from seco_lab.world.hashing import draws, uniform
-from seco_lab.world.noise import noise, noise_at
+from seco_lab.world.noise import blends, noise_at
 
 DISTRICT_M = 1600.0
 
@@ -63,7 +63,7 @@ class Districts:
         rugged: Steepness of the relief, shape (D,), 0 (plain) to 1 (mountains).
     """
 
-    index: NDArray[np.int16]
+    index: NDArray[np.int64]
     edge_m: NDArray[np.float32]
     shore_m: NDArray[np.float32]
     character: NDArray[np.int64]
@@ -86,8 +86,7 @@ def districts(frame: Frame) -> Districts:
     """The districts of a window; their borders wind a little."""
     gx, gy = frame.grid
     salt = frame.salt("district")
-    warp_x = 110 * noise(frame, 500, salt + 1) + 25 * noise(frame, 110, salt + 2)
-    warp_y = 110 * noise(frame, 500, salt + 3) + 25 * noise(frame, 110, salt + 4)
+    warp_x, warp_y = blends(frame, *([(110.0, 500, salt + k), (25.0, 110, salt + k + 1)] for k in (1, 3)))
     found = cells(gx + warp_x, gy + warp_y, frame.origin, DISTRICT_M, salt, reach_m=240.0)
     key = found.key
     x, y = found.centre[:, 0] + frame.origin[0], found.centre[:, 1] + frame.origin[1]
@@ -97,9 +96,7 @@ def districts(frame: Frame) -> Districts:
     character = _characters(frame, x, y, key, climate, rugged, ~is_land(lon, lat))
     shore = found.border_m(character == Character.WATER)
     soil = _soil(frame, x, y, key)
-    return Districts(
-        found.index.astype(np.int16), found.border_m(), shore, character, key, climate, soil, rugged
-    )
+    return Districts(found.index, found.border_m(), shore, character, key, climate, soil, rugged)
 
 
 def _squash(value: NDArray) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,7 @@ def salt_of(*parts: int | str) -> int:
 
 _STEPS = tuple((np.uint32(odd), np.uint32(odd & 0xFFFF)) for odd in _ODD * 2)
 _S8, _S15, _S16 = (np.uint32(k) for k in (8, 15, 16))
+_HIGHEST = np.uint32(1 << 31)
 _FIRST, _SECOND, _UNIT = np.uint32(0x7FEB352D), np.uint32(0x846CA68B), np.float32(2**-24)
 
 
@@ -37,11 +39,12 @@ def chance(salt: int, *parts: int) -> float:
 
 def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Spread every bit of the input over all bits of the output (two multiply and shift rounds)."""
-    value = value ^ (value >> _S16)
+    shifted = value >> _S16
+    value = value ^ shifted
     value *= _FIRST
-    value ^= value >> _S15
+    value ^= np.right_shift(value, _S15, out=shifted)
     value *= _SECOND
-    value ^= value >> _S16
+    value ^= np.right_shift(value, _S16, out=shifted)
     return value
 
 
@@ -72,14 +75,64 @@ def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:
     return (mixed >> _S8).astype(np.float32) * _UNIT
 
 
+def centred_grids(
+    salts: Sequence[int], rows: Sequence[range], columns: Sequence[range], *, spreads: Sequence[float]
+) -> list[NDArray[np.float32]]:
+    """Numbers around 0 on several grids: those of :func:`uniform` for (row, column), moved and stretched.
+
+    Small grids cost mostly the calls, so all of them go through the hash together.
+
+    Args:
+        salts: One a grid.
+        rows: First coordinates of each grid.
+        columns: Second coordinates of each grid.
+        spreads: Distance between the least and the greatest number of each grid.
+    """
+    heights = [len(r) for r in rows]
+    sizes = [len(r) * len(c) for r, c in zip(rows, columns, strict=True)]
+    salt = np.repeat(np.array([salt & _MASK for salt in salts], np.uint32), heights)
+    by_row = scramble((salt ^ (_joined(rows) * _STEPS[0][0])) + _STEPS[0][1])
+    by_column = _joined(columns) * _STEPS[1][0]
+    mixed = np.empty(sum(sizes), np.uint32)
+    grids, row, column, start = [], 0, 0, 0
+    for height, size in zip(heights, sizes, strict=True):
+        grid, width = slice(start, start + size), size // height
+        np.bitwise_xor.outer(
+            by_row[row : row + height],
+            by_column[column : column + width],
+            out=mixed[grid].reshape(height, width),
+        )
+        grids.append((grid, height))
+        row, column, start = row + height, column + width, start + size
+    mixed += _STEPS[1][1]
+    # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
+    numbers = (scramble(mixed) ^ _HIGHEST).view(np.int32).astype(np.float32)
+    numbers *= np.repeat(np.array(spreads, np.float32) * np.float32(2**-32), sizes)
+    return [numbers[grid].reshape(height, -1) for grid, height in grids]
+
+
+def _joined(ranges: Sequence[range]) -> NDArray[np.uint32]:
+    return np.concatenate([np.arange(r.start, r.stop) for r in ranges]).astype(np.uint32)
+
+
 TABLE = 512
 
 
-@lru_cache(maxsize=4)
-def _normal_table(salt: int) -> NDArray[np.float32]:
+@lru_cache(maxsize=1)
+def white_table() -> NDArray[np.float32]:
     """White noise of unit variance on a torus, repeated once so that a window never has to wrap."""
-    table = np.random.default_rng(salt).standard_normal((TABLE, TABLE)).astype(np.float32)
+    table = np.random.default_rng(7).standard_normal((TABLE, TABLE)).astype(np.float32)
     return np.tile(table, (2, 2))
+
+
+def torus_window(
+    table: NDArray[np.float32], column: int, row: int, size: int, salt: int
+) -> NDArray[np.float32]:
+    """A window of a table laid out like :func:`white_table`, (size, size); ``salt`` decides its offset."""
+    top, left = (row + salt) % TABLE, (column + (salt >> 9)) % TABLE
+    if size > TABLE:
+        return table[np.ix_((top + np.arange(size)) % TABLE, (left + np.arange(size)) % TABLE)]
+    return table[top : top + size, left : left + size]
 
 
 def white(column: int, row: int, size: int, salt: int) -> NDArray[np.float32]:
@@ -87,8 +140,4 @@ def white(column: int, row: int, size: int, salt: int) -> NDArray[np.float32]:
 
     It repeats after 512 pixels, at an offset that ``salt`` decides; windows that overlap agree.
     """
-    top, left = (row + salt) % TABLE, (column + (salt >> 9)) % TABLE
-    table = _normal_table(7)
-    if size > TABLE:
-        return table[np.ix_((top + np.arange(size)) % TABLE, (left + np.arange(size)) % TABLE)]
-    return table[top : top + size, left : left + size]
+    return torus_window(white_table(), column, row, size, salt)

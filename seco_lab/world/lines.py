@@ -8,19 +8,20 @@ from numpy.typing import NDArray
 from seco_lab.world.districts import Character, Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import noise, noise_with_slope
+from seco_lab.world.noise import blends, from_zero, noise, slopes
 from seco_lab.world.patchwork import Layer, edge, stripe
 from seco_lab.world.water import waters
+
+_WIDEST_M = 190.0  # half of the widest river
 
 
 def _zero_line(frame: Frame, word: str, wavelength: float, bends: float) -> NDArray[np.float32]:
     """Signed distance to a winding line that never ends, metres."""
     salt = frame.salt("line", word)
-    value, dx, dy = noise_with_slope(frame, wavelength, salt)
+    winding = [(1.0, wavelength, salt)]
     if bends:
-        more, ex, ey = noise_with_slope(frame, wavelength / 3.7, salt + 1)
-        value, dx, dy = value + bends * more, dx + bends * ex, dy + bends * ey
-    return value / np.maximum(np.hypot(dx, dy), 0.25 / wavelength)
+        winding.append((bends, wavelength / 3.7, salt + 1))
+    return from_zero(*slopes(frame, winding)[0], 0.25 / wavelength)
 
 
 def river_distance(frame: Frame) -> NDArray[np.float32]:
@@ -31,19 +32,28 @@ def river_distance(frame: Frame) -> NDArray[np.float32]:
 def rivers(frame: Frame, place: Districts) -> list[Layer]:
     """Rivers with wooded or gravelly banks; dry beds where it hardly rains; a creek here and there."""
     away = river_distance(frame)
-    salt = frame.salt("river width")
-    width = 46 * np.exp(0.75 * noise(frame, 6_000, salt) + 0.12 * noise(frame, 300, salt + 1))
-    half = np.clip(width, 14, 190)
-    if away.min() > half.max() + 60:
+    if away.min() > _WIDEST_M + 60:
         return []
+    salt = frame.salt("river width")
+    width, dried, bank, woods = blends(
+        frame,
+        [(0.75, 6_000, salt), (0.12, 300, salt + 1)],
+        [(1.0, 5_000, salt + 2)],
+        [(16.0, 1_500, salt + 3), (9.0, 70, salt + 4)],
+        [(1.0, 2_500, salt + 5)],
+    )
+    half = np.clip(46 * np.exp(width), 14, _WIDEST_M)
     arid = (place.climate.dry > 0.75)[place.index]
     gate = (place.character != Character.WATER)[place.index].astype(np.float32)
     wet = gate.copy()
-    gate *= ~(arid & (noise(frame, 5_000, salt + 2) > -0.2))
-    bank = 14 + 16 * noise(frame, 1_500, salt + 3) + 9 * noise(frame, 70, salt + 4)
-    wooded = noise(frame, 2_500, salt + 5) > -0.4
+    gate *= ~(arid & (dried > -0.2))
+    wooded = woods > -0.4
     verge = Layer(
-        edge(half + np.clip(bank, 0, 60) - away) * wooded * gate * np.float32(0.9), Kind.HEDGE, 5, None, 9.0
+        edge(half + np.clip(14 + bank, 0, 60) - away) * wooded * gate * np.float32(0.9),
+        Kind.HEDGE,
+        5,
+        None,
+        9.0,
     )
     shingle = Layer(
         edge(half + 7 - away) * np.where(wooded, 0.25, 0.6).astype(np.float32) * wet, Kind.TRACK, 9
@@ -60,10 +70,10 @@ def motorways(frame: Frame, place: Districts) -> list[Layer]:
         return []
     empty = np.isin(place.character, (Character.WATER, Character.ICE)) | (place.climate.groups[:, 5] > 0.5)
     gate = (~empty)[place.index].astype(np.float32)
-    broad = 11 + 5 * noise(frame, 4_000, salt)
-    broad = np.clip(broad, 6.5, 17)
+    broad, gaps = blends(frame, [(5.0, 4_000, salt)], [(7.0, 55, salt + 2)])
+    broad = np.clip(11 + broad, 6.5, 17)
     verge = Layer(edge(broad + 16 - away) * gate * np.float32(0.75), Kind.PASTURE, 3)
-    row = edge(3 + 7 * noise(frame, 55, salt + 2) - np.abs(away - broad - 20)) * gate
+    row = edge(3 + gaps - np.abs(away - broad - 20)) * gate
     trees = Layer(row, Kind.HEDGE, 4, None, 8.0)
     road = Layer(stripe(away, 2 * broad) * gate, Kind.ASPHALT, 11, COVER["highway"])
     strip = Layer(stripe(away, 4.5) * gate * (broad > 9) * np.float32(0.7), Kind.GRASS, 12)
@@ -73,7 +83,8 @@ def motorways(frame: Frame, place: Districts) -> list[Layer]:
 def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> Layer:
     """Slip roads and crossings: a second zero line, seen only near the motorway."""
     other = np.abs(_zero_line(frame, "ramp", 520, 0.0))
-    near = edge(110 + 60 * noise(frame, 900, salt + 5) - away) * (noise(frame, 1_300, salt + 6) > 0.1)
+    reach, some = blends(frame, [(60.0, 900, salt + 5)], [(1.0, 1_300, salt + 6)])
+    near = edge(110 + reach - away) * (some > 0.1)
     return Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])
 
 

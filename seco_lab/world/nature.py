@@ -9,7 +9,7 @@ from seco_lab.world.districts import Character, Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import hashed, white
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import fbm, noise, noise_with_slope
+from seco_lab.world.noise import Octave, blends, from_zero, octaves, slopes
 from seco_lab.world.patchwork import Layer, Patchwork, edge
 from seco_lab.world.water import waters
 
@@ -28,6 +28,9 @@ _RELIEF = {
     Character.ICE: 0.7,
 }
 
+# Hills of the relief: wavelength and weight, metres.
+_HILLS = ((900, 60.0), (400, 36.0), (190, 20.0), (85, 6.0))
+
 
 def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slope of the ground to the east and to the north (rise per metre), each (size, size)."""
@@ -35,12 +38,12 @@ def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray
     kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32)
     kept *= 5.0 * place.rugged**2.5
     east, north = np.zeros((2, frame.size, frame.size), np.float32)
-    for wavelength, height in ((900, 60.0), (400, 36.0), (190, 20.0), (85, 6.0)):
-        value, dx, dy = noise_with_slope(frame, wavelength, salt + wavelength)
+    found = slopes(frame, *([(1.0, wavelength, salt + wavelength)] for wavelength, _ in _HILLS))
+    for (_, height), (value, dx, dy) in zip(_HILLS, found, strict=True):
         # Folding the noise at zero gives valleys and crests with sharp edges, as water cuts them.
-        fold = np.tanh(4 * value)
-        east += height * dx * fold
-        north += height * dy * fold
+        fold = np.tanh(4 * value) * np.float32(height)
+        east += dx * fold
+        north += dy * fold
     strength = kept[place.index] * np.clip(place.edge_m / 60, 0.25, 1)
     crowns = _crowns(frame, place)
     return east * strength + crowns[0], north * strength + crowns[1]
@@ -53,15 +56,18 @@ def _crowns(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArra
     height = trees[place.index]
     if not height.any():
         return height, height
-    _, east, north = noise_with_slope(frame, 24, frame.salt("crowns"))
+    _, east, north = slopes(frame, [(1.0, 24, frame.salt("crowns"))])[0]
     return east * height, north * height
 
 
-def _stands(frame: Frame, word: str, wavelength: float, levels: int) -> NDArray[np.uint32]:
+def _stands(frame: Frame, word: str, wavelength: float) -> list[Octave]:
+    """The smooth noise whose slices are natural patches; :func:`_slices` numbers them."""
+    return octaves(wavelength, 3, frame.salt("stands", word))
+
+
+def _slices(frame: Frame, word: str, value: NDArray, levels: int) -> NDArray[np.uint32]:
     """Hashes of natural patches: slices through smooth noise."""
-    salt = frame.salt("stands", word)
-    value = fbm(frame, wavelength, 3, salt)
-    return hashed(salt, np.floor(value * levels).astype(np.int32))
+    return hashed(frame.salt("stands", word), np.floor(value * levels).astype(np.int32))
 
 
 def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
@@ -70,42 +76,54 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     cold = np.clip((9 - place.climate.mean_c) / 14, 0, 1)
     tropical = place.climate.groups[:, 1] > 0.5
     needle = np.clip(0.25 + 0.75 * cold + 1.1 * (place.draw(41) - 0.5), -0.6, 1.6)
-    mix = fbm(frame, 220, 5, salt, gain=0.7) * 0.35 + 0.5
-    conifer = mix < needle[place.index]
+    mix, gaps, crowns, shade, texture, stands = blends(
+        frame,
+        octaves(220, 5, salt, gain=0.7, weight=0.35),
+        octaves(300, 4, salt + 7),
+        [(1.0, 26, salt + 1)],
+        octaves(200, 4, salt + 5, gain=0.7, weight=0.05),
+        octaves(150, 3, salt + 3, weight=0.7),
+        _stands(frame, "forest", 700),
+    )
+    conifer = mix < (needle - 0.5)[place.index]
     leafy = np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF))[place.index]
     kind = np.where(conifer, int(Kind.CONIFER), leafy)
-    open_ground = fbm(frame, 300, 4, salt + 7) > (2.4 - 1.2 * place.draw(42) ** 4)[place.index]
+    open_ground = gaps > (2.4 - 1.2 * place.draw(42) ** 4)[place.index]
     kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
-    crowns = noise(frame, 26, salt + 1) + 2.2 * white(frame.column, frame.row, frame.size, salt)
-    rough = (0.03 + 0.05 * place.draw(43))[place.index]
-    shade = rough * crowns + 0.05 * fbm(frame, 200, 4, salt + 5, gain=0.7)
-    texture = 0.7 * fbm(frame, 150, 3, salt + 3) + 0.3 * crowns
-    key = hashed(3, _stands(frame, "forest", 700, 1), kind)
+    crowns += 2.2 * white(frame.column, frame.row, frame.size, salt)
+    shade += (0.03 + 0.05 * place.draw(43))[place.index] * crowns
+    texture += 0.3 * crowns
+    key = hashed(3, _slices(frame, "forest", stands, 1), kind)
     cover = np.where(open_ground, COVER["herbaceous"], COVER["forest"]).astype(np.uint8)
-    return Patchwork(kind, key, texture, shade.astype(np.float32), cover), []
+    return Patchwork(kind, key, texture, shade, cover), []
 
 
 def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Heath, scrub, steppe, natural grassland and tundra, with bare and stony places."""
     salt = frame.salt("wild")
     fine = place.draw(53)[place.index]
-    green = (1 - fine) * fbm(frame, 330, 5, salt, gain=0.62) + fine * fbm(
-        frame, (90, 130), 3, salt + 8, gain=0.7
+    wide, narrow, shrubby, grain, dots, stands = blends(
+        frame,
+        octaves(330, 5, salt, gain=0.62),
+        octaves((90, 130), 3, salt + 8, gain=0.7),
+        octaves(200, 5, salt + 1, gain=0.65),
+        [(1.0, 34, salt + 2)],
+        [(7.0, 30, salt + 4)],
+        _stands(frame, "wild", 520),
     )
-    shrubby = fbm(frame, 200, 5, salt + 1, gain=0.65)
+    green = (1 - fine) * wide + fine * narrow
     bareness = (place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))[place.index]
     polar = (place.climate.groups[:, 5] > 0.5)[place.index]
     kind = np.where(shrubby > (1.5 * (place.draw(45) - 0.35))[place.index], int(Kind.SHRUB), int(Kind.GRASS))
     kind = np.where(polar, int(Kind.TUNDRA), kind)
     rock = np.where(place.draw(46)[place.index] < 0.5, int(Kind.ROCK), int(Kind.SOIL))
     kind = np.where(green + 1.2 < bareness * 2.2, rock, kind).astype(np.uint8)
-    grain = noise(frame, 34, salt + 2) + 1.5 * white(frame.column, frame.row, frame.size, salt)
+    grain += 1.5 * white(frame.column, frame.row, frame.size, salt)
     texture = 0.75 * green + 0.35 * grain
     shade = 0.06 * shrubby + (0.03 + 0.06 * place.draw(52))[place.index] * grain
-    key = hashed(5, _stands(frame, "wild", 520, 2), kind)
-    sparse = (1.7 - 1.5 * place.draw(54) ** 2)[place.index]
-    dots = edge(7 * (noise(frame, 30, salt + 4) - sparse)) * _bushy(place)
-    bushes = Layer(dots, Kind.SHRUB, salt & 0xFF, height_m=4.0)
+    key = hashed(5, _slices(frame, "wild", stands, 2), kind)
+    sparse = 7 * (1.7 - 1.5 * place.draw(54) ** 2)[place.index]
+    bushes = Layer(edge(dots - sparse) * _bushy(place), Kind.SHRUB, salt & 0xFF, height_m=4.0)
     cover = np.full(kind.shape, COVER["herbaceous"], np.uint8)
     return Patchwork(kind, key, texture, shade, cover), [bushes]
 
@@ -119,12 +137,16 @@ def bare(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     salt = frame.salt("bare")
     table = np.array([Kind.SAND, Kind.ROCK, Kind.SOIL, Kind.SALT, Kind.SOIL], np.uint8)
     kind = table[(place.draw(48) * len(table)).astype(int)][place.index]
-    patches = fbm(frame, 300, 5, salt, gain=0.6)
+    patches, dunes, ripples, stands = blends(
+        frame,
+        octaves(300, 5, salt, gain=0.6),
+        [(1.0, (240, 90), salt + 1)],
+        [(0.02, 30, salt + 2)],
+        _stands(frame, "bare", 600),
+    )
     kind = np.where(patches > 1.2, np.uint8(Kind.ROCK), kind).astype(np.uint8)
-    dunes = np.abs(noise(frame, (240, 90), salt + 1)) - 0.8
-    sandy = kind == Kind.SAND
-    shade = np.where(sandy, 0.10 * dunes, 0.07 * patches) + 0.02 * noise(frame, 30, salt + 2)
-    key = hashed(7, _stands(frame, "bare", 600, 2), kind)
+    shade = np.where(kind == Kind.SAND, 0.10 * (np.abs(dunes) - 0.8), 0.07 * patches) + ripples
+    key = hashed(7, _slices(frame, "bare", stands, 2), kind)
     cover = np.full(kind.shape, COVER["bare"], np.uint8)
     return Patchwork(kind, key, 0.8 * patches, shade.astype(np.float32), cover), []
 
@@ -132,14 +154,18 @@ def bare(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 def wetland(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Reeds and mud with pools and winding creeks."""
     salt = frame.salt("wetland")
-    level = fbm(frame, 280, 4, salt)
+    level, texture, stands = blends(
+        frame,
+        octaves(280, 4, salt),
+        octaves(120, 4, salt + 1, weight=0.8),
+        _stands(frame, "wetland", 400),
+    )
     kind = np.where(level > 0.6, int(Kind.SHRUB), int(Kind.REED)).astype(np.uint8)
-    texture = 0.8 * fbm(frame, 120, 4, salt + 1) + 0.3 * white(frame.column, frame.row, frame.size, salt)
-    key = hashed(9, _stands(frame, "wetland", 400, 2), kind)
+    texture += 0.3 * white(frame.column, frame.row, frame.size, salt)
+    key = hashed(9, _slices(frame, "wetland", stands, 2), kind)
     cover = np.full(kind.shape, COVER["wetland"], np.uint8)
     pools = waters(frame, edge(30 * (-0.9 - level)), COVER["sea_lake"], 0.5)
-    winding, dx, dy = noise_with_slope(frame, 260, salt + 5)
-    creek = edge(6 - np.abs(winding) / np.maximum(np.hypot(dx, dy), 2e-3))
+    creek = edge(6 - np.abs(from_zero(*slopes(frame, [(1.0, 260, salt + 5)])[0], 2e-3)))
     creeks = waters(frame, creek * np.float32(0.8), None, 0.5)
     return Patchwork(kind, key, texture, 0.04 * level, cover), pools + creeks
 
@@ -147,10 +173,15 @@ def wetland(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 def ice(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Ice and eternal snow with rocks that stick out."""
     salt = frame.salt("ice")
-    level = fbm(frame, 420, 5, salt)
+    level, shade, stands = blends(
+        frame,
+        octaves(420, 5, salt),
+        octaves(160, 3, salt + 1, weight=0.03),
+        _stands(frame, "ice", 800),
+    )
     kind = np.where(level > 1.0 + 0.8 * place.draw(49)[place.index], int(Kind.ROCK), int(Kind.ICE)).astype(
         np.uint8
     )
-    key = hashed(11, _stands(frame, "ice", 800, 1), kind)
+    key = hashed(11, _slices(frame, "ice", stands, 1), kind)
     cover = np.full(kind.shape, COVER["snow_ice"], np.uint8)
-    return Patchwork(kind, key, 0.3 * level, 0.03 * fbm(frame, 160, 3, salt + 1), cover), []
+    return Patchwork(kind, key, 0.3 * level, shade, cover), []

@@ -6,16 +6,23 @@ A window of it is two small matrix products, so an octave costs some microsecond
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.world.frame import PIXEL_M, Frame
-from seco_lab.world.hashing import uniform
+from seco_lab.world.hashing import centred_grids, uniform
 
 # A spline mixes neighbours and so shrinks the spread; this brings noise back to unit variance.
 _GAIN = 3.6
+
+# Lattice spacing in metres: one, or one for x and one for y.
+Wavelength = float | tuple[float, float]
+# A part of a sum of noises: weight, wavelength, salt.
+Octave = tuple[float, Wavelength, int]
 
 
 def _spline(distance: NDArray) -> NDArray:
@@ -41,7 +48,9 @@ def _four_weights(share: NDArray[np.float32], slope: bool) -> NDArray[np.float32
 
 
 @lru_cache(maxsize=8192)
-def _weights(offset_m: float, size: int, wavelength: float, slope: bool) -> NDArray[np.float32]:
+def _weights(
+    offset_m: float, size: int, wavelength: float, *, slope: bool, falling: bool
+) -> NDArray[np.float32]:
     """The matrix (size, lattice) that takes lattice values to a line of pixels.
 
     Canvases begin on a lattice of 60 m, so few offsets occur and most matrices come from the cache.
@@ -51,8 +60,9 @@ def _weights(offset_m: float, size: int, wavelength: float, slope: bool) -> NDAr
         size: Number of pixels.
         wavelength: Lattice spacing in metres.
         slope: Derivatives per metre in place of values.
+        falling: The line is turned round, as northings fall down the rows of a window.
     """
-    length = 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
+    length = _length(size, wavelength)
     pixel = ((np.arange(size) * PIXEL_M + offset_m) / wavelength).astype(np.float32)
     cell = np.minimum(np.maximum(np.floor(pixel), 1), length - 3)  # rounding may lead out by one
     matrix = np.zeros((size, length), np.float32)
@@ -60,33 +70,123 @@ def _weights(offset_m: float, size: int, wavelength: float, slope: bool) -> NDAr
     matrix[np.arange(size)[:, None], column] = _four_weights(pixel - cell, slope) / (
         wavelength if slope else 1
     )
+    matrix = np.ascontiguousarray(matrix[::-1]) if falling else matrix
     matrix.setflags(write=False)
     return matrix
 
 
-def _axis(start: float, size: int, wavelength: float, slope: bool = False) -> tuple[int, NDArray[np.float32]]:
-    """First lattice index and matrix for pixels that run upwards from ``start`` (metres)."""
+def _length(size: int, wavelength: float) -> int:
+    """How many lattice points a line of pixels needs."""
+    return 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
+
+
+class _Axis(NamedTuple):
+    """One axis of a lattice: where it begins before the first pixel of a line."""
+
+    first: int
+    offset_m: float
+    size: int
+    wavelength: float
+    falling: bool
+
+    def points(self) -> range:
+        """The lattice points that the line needs."""
+        return range(self.first, self.first + _length(self.size, self.wavelength))
+
+    def matrix(self, *, slope: bool = False) -> NDArray[np.float32]:
+        """Shape (size, points)."""
+        return _weights(self.offset_m, self.size, self.wavelength, slope=slope, falling=self.falling)
+
+
+def _axis(start: float, size: int, wavelength: float, *, falling: bool) -> _Axis:
+    """The axis for pixels that run upwards from ``start`` (metres)."""
     first = math.floor(start / wavelength) - 1
-    return first, _weights(start - first * wavelength, size, wavelength, slope)
+    return _Axis(first, start - first * wavelength, size, wavelength, falling)
 
 
-def _axes(
-    frame: Frame, wavelength: tuple[float, float], slope: bool = False
-) -> tuple[int, NDArray[np.float32], int, NDArray[np.float32]]:
-    """First lattice index and matrix (pixels, lattice) to the east, then to the south."""
+class _Lattice(NamedTuple):
+    """Random numbers round a window, shape (rows, columns), and the axes that lead to its pixels."""
+
+    values: NDArray[np.float32]
+    y: _Axis
+    x: _Axis
+
+
+def _lattices(frame: Frame, wanted: Sequence[Octave]) -> list[_Lattice]:
+    """The lattice of each noise, its numbers times its weight."""
     west, north = frame.start
-    first_x, wx = _axis(west, frame.size, wavelength[0], slope)
-    first_y, wy = _axis(north - (frame.size - 1) * PIXEL_M, frame.size, wavelength[1], slope)
-    return first_x, wx, first_y, wy[::-1]
+    south = north - (frame.size - 1) * PIXEL_M
+    pairs = [wave if isinstance(wave, tuple) else (wave, wave) for _, wave, _ in wanted]
+    across = [_axis(west, frame.size, pair[0], falling=False) for pair in pairs]
+    down = [_axis(south, frame.size, pair[1], falling=True) for pair in pairs]
+    grids = centred_grids(
+        [salt for _, _, salt in wanted],
+        [axis.points() for axis in down],
+        [axis.points() for axis in across],
+        spreads=[2 * _GAIN * weight for weight, _, _ in wanted],
+    )
+    return [_Lattice(*each) for each in zip(grids, down, across, strict=True)]
 
 
-def _lattice(salt: int, first_y: int, rows: int, first_x: int, columns: int) -> NDArray[np.float32]:
-    y = np.arange(first_y, first_y + rows).astype(np.uint32)[:, None]
-    x = np.arange(first_x, first_x + columns).astype(np.uint32)[None]
-    return (uniform(salt, y, x) - np.float32(0.5)) * np.float32(2 * _GAIN)
+def octaves(
+    wavelength: Wavelength, count: int, salt: int, gain: float = 0.5, weight: float = 1.0
+) -> list[Octave]:
+    """Octaves, each half as wide and ``gain`` times as strong as the last; ``weight`` is their spread."""
+    along_x, along_y = wavelength if isinstance(wavelength, tuple) else (wavelength, wavelength)
+    whole = math.sqrt(sum(gain ** (2 * k) for k in range(count)))
+    return [
+        (weight * gain**k / whole, (along_x / 2**k, along_y / 2**k), salt + 101 * k) for k in range(count)
+    ]
 
 
-def noise(frame: Frame, wavelength: float | tuple[float, float], salt: int) -> NDArray[np.float32]:
+def blends(frame: Frame, *mixtures: Sequence[Octave]) -> list[NDArray[np.float32]]:
+    """Several sums of noises at once, each (size, size).
+
+    Args:
+        frame: Where.
+        mixtures: For each sum its parts: weight, wavelength in metres, salt.
+    """
+    return [_down(parts) @ _across(parts).T for parts in _parts(frame, mixtures)]
+
+
+def slopes(
+    frame: Frame, *mixtures: Sequence[Octave]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
+    """The sums of :func:`blends` with their derivatives to the east and to the north (per metre)."""
+    found = []
+    for parts in _parts(frame, mixtures):
+        down, across = _down(parts), _across(parts).T
+        east, north = down @ _across(parts, slope=True).T, _down(parts, slope=True) @ across
+        found.append((down @ across, east, north))
+    return found
+
+
+def _parts(frame: Frame, mixtures: Sequence[Sequence[Octave]]) -> list[list[_Lattice]]:
+    """The lattices of each sum."""
+    found = iter(_lattices(frame, [octave for mixture in mixtures for octave in mixture]))
+    return [[next(found) for _ in mixture] for mixture in mixtures]
+
+
+def _down(parts: list[_Lattice], *, slope: bool = False) -> NDArray[np.float32]:
+    """From lattice rows to pixel rows; the lattices stand side by side, so that one product adds them up."""
+    if len(parts) == 1:
+        return parts[0].y.matrix(slope=slope) @ parts[0].values
+    joined = np.empty((parts[0].y.size, sum(part.values.shape[1] for part in parts)), np.float32)
+    start = 0
+    for part in parts:
+        stop = start + part.values.shape[1]
+        np.matmul(part.y.matrix(slope=slope), part.values, out=joined[:, start:stop])
+        start = stop
+    return joined
+
+
+def _across(parts: list[_Lattice], *, slope: bool = False) -> NDArray[np.float32]:
+    """From all lattice columns side by side to pixel columns, shape (size, columns)."""
+    matrices = [part.x.matrix(slope=slope) for part in parts]
+    return matrices[0] if len(parts) == 1 else np.concatenate(matrices, axis=1)
+
+
+def noise(frame: Frame, wavelength: Wavelength, salt: int) -> NDArray[np.float32]:
     """Noise of mean 0 and variance about 1, shape (size, size).
 
     Args:
@@ -94,33 +194,31 @@ def noise(frame: Frame, wavelength: float | tuple[float, float], salt: int) -> N
         wavelength: Lattice spacing in metres, or one for x and one for y.
         salt: Which noise.
     """
-    both = wavelength if isinstance(wavelength, tuple) else (wavelength, wavelength)
-    first_x, wx, first_y, wy = _axes(frame, both)
-    return wy @ _lattice(salt, first_y, wy.shape[1], first_x, wx.shape[1]) @ wx.T
-
-
-def noise_with_slope(
-    frame: Frame, wavelength: float, salt: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Noise and its derivatives to the east and to the north (per metre), each (size, size)."""
-    both = (wavelength, wavelength)
-    first_x, wx, first_y, wy = _axes(frame, both)
-    _, dx, _, dy = _axes(frame, both, slope=True)
-    lattice = _lattice(salt, first_y, wy.shape[1], first_x, wx.shape[1])
-    across, down = wy @ lattice, dy @ lattice
-    return across @ wx.T, across @ dx.T, down @ wx.T
+    return blends(frame, [(1.0, wavelength, salt)])[0]
 
 
 def fbm(
-    frame: Frame, wavelength: float | tuple[float, float], octaves: int, salt: int, gain: float = 0.5
+    frame: Frame, wavelength: Wavelength, count: int, salt: int, gain: float = 0.5
 ) -> NDArray[np.float32]:
-    """Sum of octaves, each half as wide and ``gain`` times as strong, scaled to variance about 1."""
-    along_x, along_y = wavelength if isinstance(wavelength, tuple) else (wavelength, wavelength)
-    total = np.zeros((frame.size, frame.size), np.float32)
-    for octave in range(octaves):
-        width = (along_x / 2**octave, along_y / 2**octave)
-        total += gain**octave * noise(frame, width, salt + 101 * octave)
-    return total / np.float32(np.sqrt(sum(gain ** (2 * k) for k in range(octaves))))
+    """The sum of :func:`octaves`, shape (size, size)."""
+    return blends(frame, octaves(wavelength, count, salt, gain))[0]
+
+
+def from_zero(
+    value: NDArray[np.float32], east: NDArray[np.float32], north: NDArray[np.float32], least: float
+) -> NDArray[np.float32]:
+    """Signed distance to the nearest zero line of a noise, metres, from the noise and its :func:`slopes`.
+
+    Args:
+        value: The noise.
+        east: Its derivative to the east, per metre.
+        north: Its derivative to the north.
+        least: The least slope that counts; it keeps flat noise from being near to everything.
+    """
+    steep = east * east
+    steep += north * north
+    np.sqrt(steep, out=steep)
+    return value / np.maximum(steep, np.float32(least), out=steep)
 
 
 def noise_at(

@@ -36,21 +36,20 @@ class Palette:
     Attributes:
         mean: Colour of the material, shape (T, C, R).
         swing: What a pixel that is one unit greener (or brighter) adds, shape (T, C, R).
-        leafy: Share of green cover, shape (T, R): canopies without leaves cast less shade.
     """
 
     mean: NDArray[np.float32]
     swing: NDArray[np.float32]
-    leafy: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class _Season:
-    """Weather of each row: phase of the year, temperature and moisture, all (T, R), and the year."""
+    """Climate and weather of each row, all (T, R): phase of the year, Celsius, moisture, and the year."""
 
     phase: NDArray[np.float32]
     celsius: NDArray[np.float32]
     moist: NDArray[np.float32]
+    mean_c: NDArray[np.float32]
     swing_c: NDArray[np.float32]
     year: NDArray[np.int64]
 
@@ -83,7 +82,7 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     tone = _tone(scene, rows, kind, season)[..., None]
     mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
     turned = (0, 2, 1)
-    return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)), green.astype(np.float32))
+    return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)))
 
 
 def _c(array: NDArray) -> NDArray[np.float32]:
@@ -95,8 +94,8 @@ def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
     phase, celsius, moist = weather(days, climate, scene.frame.salt("weather"))
     celsius = celsius - 2.0 * scene.place.rugged**2
     year = np.floor((np.asarray(days)[:, None] - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
-    swing = np.broadcast_to(climate.swing_c, celsius.shape)
-    parts = [np.asarray(a[:, at], np.float32) for a in (phase, celsius, moist, swing)]
+    mean, swing = (np.broadcast_to(each, celsius.shape) for each in (climate.mean_c, climate.swing_c))
+    parts = [np.asarray(a[:, at], np.float32) for a in (phase, celsius, moist, mean, swing)]
     return _Season(*parts, year[:, at])
 
 
@@ -157,14 +156,14 @@ def _crop(rows: Rows, kind: NDArray, season: _Season, cover: NDArray) -> tuple[N
     """Green and withered cover of field crops: emergence, ripening, harvest, stubble, bare soil."""
     emerge, ripe, reap = (_NUMBERS[kind, k] for k in (5, 6, 7))
     phase = np.where(season.swing_c < 4.5, (2 * season.phase) % 1.0, season.phase)
-    phase = phase + 0.07 * (draws(rows.key, 54) - 0.5) + 0.004 * np.clip(season.celsius.mean() - 11, -6, 6)
+    phase = phase + 0.07 * (draws(rows.key, 54) - 0.5) + 0.004 * np.clip(season.mean_c - 11, -6, 6)
     grow = _rise(phase - emerge, 0.022) * _rise(ripe - phase, 0.02)
     sown = _FIRST_LIGHT[kind] * (0.35 * _rise(phase - 0.86, 0.02) + 0.35 * _rise(0.25 - phase, 0.02))
     green = cover * np.maximum(grow, sown * (phase < 1.2))
     standing = _rise(phase - ripe, 0.02) * _rise(reap - phase, 0.006)
     stubble = _rise(phase - reap, 0.006) * np.exp(-np.clip(phase - reap, 0, 1) / 0.08)
     keep = draws(rows.key, 55) < 0.6
-    dry = standing * (0.92 - 0.0 * cover) + 0.6 * stubble * keep
+    dry = 0.92 * standing + 0.6 * stubble * keep
     return green, np.clip(np.minimum(dry, 1 - green), 0, 1)
 
 

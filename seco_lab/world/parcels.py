@@ -12,7 +12,7 @@ from seco_lab.world.districts import Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed, uniform, white
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import fbm, noise, noise_at
+from seco_lab.world.noise import blends, noise_at, octaves
 from seco_lab.world.patchwork import Layer, Patchwork, edge, stripe
 
 
@@ -41,11 +41,11 @@ def _cut(
     """Cut a line into pieces of uneven length: index of the piece and distance to its nearer end."""
     scaled = coordinate / width
     cell = np.floor(scaled).astype(np.int32)
-    ends = [cell + step + 0.45 * (uniform(salt, cell + step, key) - 0.5) * 2 for step in (0, 1)]
-    before, after = scaled < ends[0], scaled >= ends[1]
-    piece = cell - before + after
-    distance = np.minimum(np.abs(scaled - ends[0]), np.abs(ends[1] - scaled)) * width
-    return piece.astype(np.int32), distance.astype(np.float32)
+    part = scaled - cell.astype(np.float32)
+    start, end = (0.9 * uniform(salt, cell + step, key) + np.float32(step - 0.45) for step in (0, 1))
+    to_start, to_end = part - start, end - part
+    distance = np.minimum(np.abs(to_start), np.abs(to_end)) * width
+    return cell - (to_start < 0) + (to_end <= 0), distance
 
 
 def parcels(
@@ -62,8 +62,8 @@ def parcels(
     """
     salt = frame.salt("parcels", word)
     gx, gy = frame.grid
-    bend = 14 * noise(frame, 320, salt + 5)
-    x, y = gx + bend, gy + 14 * noise(frame, 320, salt + 6)
+    bend_x, bend_y = blends(frame, [(14.0, 320, salt + 5)], [(14.0, 320, salt + 6)])
+    x, y = gx + bend_x, gy + bend_y
     blocks = cells(x, y, frame.origin, block_m, salt)
     index, key, centre, block_edge = blocks.index, blocks.key, blocks.centre, blocks.border_m()
     angle = turned(frame, blocks)
@@ -88,44 +88,65 @@ def turned(frame: Frame, blocks: Cells) -> NDArray[np.float32]:
     return np.where(draws(blocks.key, 5) < 0.65, country, draws(blocks.key, 6) * np.float32(np.pi))
 
 
-def _choose(key: NDArray, stream: int, shares: dict[Kind, NDArray | float]) -> NDArray[np.uint8]:
-    """A kind for each key, drawn by shares that may differ from pixel to pixel."""
-    total = sum(shares.values())
-    mark = draws(key, stream) * total
-    chosen, floor = np.full(key.shape, int(next(iter(shares))), np.uint8), 0.0
-    for kind, share in shares.items():
-        chosen[mark >= floor] = int(kind)
-        floor = floor + share
-    return chosen
+def _choose(
+    key: NDArray, stream: int, place: Districts, shares: dict[Kind, NDArray | float]
+) -> NDArray[np.uint8]:
+    """A kind for each key, drawn by shares that may differ between districts.
+
+    Args:
+        key: Hash of each pixel's parcel, shape (size, size).
+        stream: Which draw.
+        place: The districts.
+        shares: Of each kind, one number or one a district.
+    """
+    each = [np.broadcast_to(share, place.key.shape) for share in shares.values()]
+    floors = np.cumsum(each, 0, dtype=np.float32)
+    mark = draws(key, stream) * floors[-1][place.index]
+    above = np.zeros(key.shape, np.uint8)
+    for floor in floors[:-1]:
+        above += mark >= floor[place.index]
+    return np.array(list(shares), np.uint8)[above]
 
 
-def rows(part: Parcels, low_m: float, high_m: float) -> NDArray[np.float32]:
-    """Rows and tramlines: a wave across the parcel, with its own spacing, strength and stretch."""
-    spacing = low_m * (high_m / low_m) ** draws(part.key, 11)
-    wave = np.sin(part.across * (2 * np.pi / spacing) + 6.28 * draws(part.key, 12))
-    slow = np.sin(part.along * (2 * np.pi / (spacing * 7)) + 6.28 * draws(part.key, 13))
-    return (wave + 0.3 * slow).astype(np.float32) * draws(part.key, 14) ** 2
+def rows(part: Parcels, *spacings_m: tuple[float, float]) -> list[NDArray[np.float32]]:
+    """Rows and tramlines: a wave across the parcel, with its own spacing, strength and stretch.
+
+    Args:
+        part: The parcels.
+        spacings_m: Least and greatest distance between rows; each gives one pattern.
+    """
+    mark, across, along = draws(part.key, 11), 6.28 * draws(part.key, 12), 6.28 * draws(part.key, 13)
+    strength = draws(part.key, 14) ** 2
+    found = []
+    for low, high in spacings_m:
+        turns = 2 * np.pi / (low * (high / low) ** mark)
+        wave = np.sin(part.across * turns + across)
+        found.append((wave + 0.3 * np.sin(part.along * (turns / 7) + along)) * strength)
+    return found
 
 
 def fields(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Arable land."""
     part = parcels(frame, "fields", block_m=760, width_m=(70, 420), length=(0.7, 2.8))
-    here = place.index
-    warm = np.clip(place.climate.mean_c / 20, 0, 1)[here]
-    dry = place.climate.dry[here]
+    warm = np.clip(place.climate.mean_c / 20, 0, 1)
+    dry = place.climate.dry
     shares = {
         Kind.WINTER_CEREAL: 0.34 - 0.1 * warm,
-        Kind.SUMMER_CROP: 0.20 + 0.0 * warm,
+        Kind.SUMMER_CROP: 0.20,
         Kind.RAPESEED: 0.10 * (1 - warm),
         Kind.ROOT_CROP: 0.12 * (1 - 0.5 * dry),
-        Kind.FODDER: 0.10 + 0.0 * warm,
+        Kind.FODDER: 0.10,
         Kind.FALLOW: 0.10 + 0.20 * dry,
         Kind.RICE: 0.05 * warm * (1 - dry),
     }
-    kind = _choose(part.key, 1, shares)
+    kind = _choose(part.key, 1, place, shares)
     salt = frame.salt("fields")
-    texture = 0.55 * fbm(frame, 130, 3, salt) + 0.6 * rows(part, 16, 60) + 0.15 * white(*_spot(frame), salt)
-    shade = 0.055 * fbm(frame, 210, 3, salt + 9) + 0.045 * rows(part, 18, 75)
+    texture, shade = blends(
+        frame, octaves(130, 3, salt, weight=0.55), octaves(210, 3, salt + 9, weight=0.055)
+    )
+    fine, coarse = rows(part, (16, 60), (18, 75))
+    texture += 0.6 * fine + 0.15 * white(*_spot(frame), salt)
+    shade += 0.045 * coarse
     cover = np.full(kind.shape, COVER["annual_crop"], np.uint8)
     return Patchwork(kind, part.key, texture, shade, cover), [_margins(part), _tracks(part, salt, 0.55)]
 
@@ -150,13 +171,21 @@ def pastures(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Grassland: hedged, with single trees; some parcels are mown or ploughed."""
     part = parcels(frame, "pasture", block_m=620, width_m=(110, 400), length=(0.7, 2.0))
     salt = frame.salt("pasture")
-    kind = _choose(part.key, 1, {Kind.PASTURE: 0.91, Kind.FODDER: 0.06, Kind.WINTER_CEREAL: 0.03})
-    texture = 0.8 * fbm(frame, 170, 4, salt) + 0.2 * white(*_spot(frame), salt) + 0.35 * rows(part, 25, 80)
-    shade = 0.045 * fbm(frame, 120, 3, salt + 9)
+    shares = {Kind.PASTURE: 0.91, Kind.FODDER: 0.06, Kind.WINTER_CEREAL: 0.03}
+    kind = _choose(part.key, 1, place, shares)
+    texture, shade, rank, single, wooded = blends(
+        frame,
+        octaves(170, 4, salt, weight=0.8),
+        octaves(120, 3, salt + 9, weight=0.045),
+        [(3.2, 30, salt + 2)],
+        [(6.0, 33, salt + 3)],
+        octaves(190, 4, salt + 4, gain=0.65, weight=60.0),
+    )
+    texture += 0.2 * white(*_spot(frame), salt) + 0.35 * rows(part, (25, 80))[0]
     hedged = (draws(part.key, 16) < 0.6).astype(np.float32)
-    wild = edge(3.2 + 3.2 * noise(frame, 30, salt + 2) - part.border_m) * hedged
-    trees = edge(6 * (noise(frame, 33, salt + 3) - 2.15)) * np.float32(0.9)
-    groves = edge(60 * (fbm(frame, 190, 4, salt + 4, gain=0.65) - 1.9))
+    wild = edge(3.2 + rank - part.border_m) * hedged
+    trees = edge(single - 6 * 2.15) * np.float32(0.9)
+    groves = edge(wooded - 60 * 1.9)
     alpha = np.maximum(np.maximum(wild, trees), groves)
     cover = np.full(kind.shape, COVER["pasture"], np.uint8)
     hedge = Layer(alpha, Kind.HEDGE, salt & 0xFFF, height_m=8.0)
@@ -167,24 +196,27 @@ def orchards(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Permanent crops: small parcels of trees in a grid, vines in rows, some greenhouses and fields."""
     part = parcels(frame, "orchard", block_m=420, width_m=(35, 190), length=(0.8, 3.0))
     salt = frame.salt("orchard")
-    warm = np.clip(place.climate.mean_c / 16, 0.1, 1)[place.index]
+    warm = np.clip(place.climate.mean_c / 16, 0.1, 1)
     shares = {
-        Kind.ORCHARD: 0.44 + 0.0 * warm,
-        Kind.VINEYARD: 0.26 + 0.0 * warm,
-        Kind.FALLOW: 0.12 + 0.0 * warm,
-        Kind.WINTER_CEREAL: 0.07 + 0.0 * warm,
-        Kind.GRASS: 0.07 + 0.0 * warm,
+        Kind.ORCHARD: 0.44,
+        Kind.VINEYARD: 0.26,
+        Kind.FALLOW: 0.12,
+        Kind.WINTER_CEREAL: 0.07,
+        Kind.GRASS: 0.07,
         Kind.GREENHOUSE: 0.04 * warm,
     }
-    kind = _choose(part.key, 1, shares)
+    kind = _choose(part.key, 1, place, shares)
     grid = _dots(part)
-    lines = rows(part, 9, 34) * 1.6
+    lines = rows(part, (9, 34))[0] * 1.6
     planted = np.where(kind == Kind.ORCHARD, grid, np.where(kind == Kind.VINEYARD, lines, 0.3 * lines))
-    uneven = fbm(frame, 90, 3, salt)
+    uneven, overgrown = blends(frame, octaves(90, 3, salt), [(5.0, 60, salt + 4)])
     texture = planted + 0.5 * uneven + 0.3 * white(*_spot(frame), salt)
     shade = 0.06 * uneven + 0.04 * lines
     cover = np.full(kind.shape, COVER["permanent_crop"], np.uint8)
-    return Patchwork(kind, part.key, texture, shade, cover), [_paths(part, salt), _banks(part, frame, salt)]
+    return Patchwork(kind, part.key, texture, shade, cover), [
+        _paths(part, salt),
+        _banks(part, overgrown, salt),
+    ]
 
 
 def _dots(part: Parcels) -> NDArray[np.float32]:
@@ -200,7 +232,7 @@ def _paths(part: Parcels, salt: int) -> Layer:
     return Layer(stripe(part.border_m, 4.0) * some, Kind.TRACK, salt & 0xFFFF)
 
 
-def _banks(part: Parcels, frame: Frame, salt: int) -> Layer:
+def _banks(part: Parcels, overgrown: NDArray[np.float32], salt: int) -> Layer:
     """Overgrown banks between terraces."""
-    alpha = edge(2 + 5 * noise(frame, 60, salt + 4) - part.border_m) * (draws(part.key, 18) < 0.3)
+    alpha = edge(2 + overgrown - part.border_m) * (draws(part.key, 18) < 0.3)
     return Layer(alpha.astype(np.float32) * np.float32(0.8), Kind.SHRUB, salt & 0xFFF, height_m=3.0)

@@ -36,7 +36,7 @@ class Layer:
         kind: Material, one or one a pixel.
         key: Hash, one or one a pixel.
         cover: Code of LAND_COVER that it counts as where it covers half a pixel; None leaves what is below.
-        height_m: What casts shadows.
+        height_m: What casts shadows; None for what lies flat.
         building: Whether it counts as a building.
         since: First day (since 1970) on which it exists.
         until: First day on which it no longer exists.
@@ -46,18 +46,28 @@ class Layer:
     kind: NDArray[np.uint8] | int
     key: NDArray[np.uint32] | int
     cover: int | None = None
-    height_m: NDArray[np.float32] | float = 0.0
+    height_m: NDArray[np.float32] | float | None = None
     building: bool = False
     since: int = -(10**9)
     until: int = 10**9
 
+    def stands_on(self, day: int) -> bool:
+        """Whether it exists on a day, counted from 1970-01-01."""
+        return self.since <= day < self.until
+
 
 def edge(distance_m: NDArray) -> NDArray[np.float32]:
     """Share of a 10 m pixel inside a shape, from the distance of its centre to the rim (inside positive)."""
-    return np.clip(distance_m * np.float32(0.1) + np.float32(0.5), 0, 1).astype(np.float32)
+    return share(distance_m * np.float32(0.1) + np.float32(0.5))
 
 
 def stripe(distance_m: NDArray, width_m: NDArray | float) -> NDArray[np.float32]:
     """Share of a 10 m pixel covered by a line of some width, from the distance to its middle."""
-    near = np.minimum(distance_m + 5.0, width_m / 2) - np.maximum(distance_m - 5.0, -width_m / 2)
-    return np.clip(near * np.float32(0.1), 0, 1).astype(np.float32)
+    half = width_m / 2
+    near = np.minimum(distance_m + 5.0, half) - np.maximum(distance_m - 5.0, -half)
+    return share(near * np.float32(0.1))
+
+
+def share(value: NDArray) -> NDArray[np.float32]:
+    """Capped to 0 and 1; the two steps cost less than ``np.clip`` on arrays of this size."""
+    return np.minimum(np.maximum(value, 0), 1).astype(np.float32, copy=False)

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from seco_lab.sensors import Sensor
 from seco_lab.world import atmosphere, optics
 from seco_lab.world.climate import sun
-from seco_lab.world.palette import Palette, palette
+from seco_lab.world.paint import lit, painted
+from seco_lab.world.palette import palette
 from seco_lab.world.scene import Scene
 from seco_lab.world.spectra import BANDS
+
+_DARKEST = np.float32(5e-4)
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,36 @@ class View:
     clouds: bool = True
 
     @cached_property
-    def wavelength_nm(self) -> NDArray[np.float64]:
-        """Shape (C,), of the bands."""
-        return np.array([self.sensor.band(name).wavelength_nm for name in self.bands])
-
-    @cached_property
     def factors(self) -> NDArray[np.int64]:
         """Shape (C,), native pixels of the bands in units of 10 m."""
         return np.array([round(self.sensor.band(name).resolution_m / 10) for name in self.bands])
 
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Shape (C,), positions of the bands by resolution, in which they are drawn."""
+        return self.factors.argsort(kind="stable")
+
+    @cached_property
+    def resolutions(self) -> dict[int, int]:
+        """How many bands there are of each native pixel, in the order in which they are drawn."""
+        return {int(factor): int((self.factors == factor).sum()) for factor in np.unique(self.factors)}
+
+    @cached_property
+    def drawn(self) -> tuple[str, ...]:
+        """Names of the bands as they are drawn."""
+        return tuple(self.bands[k] for k in self.order)
+
+    @cached_property
+    def wavelength_nm(self) -> NDArray[np.float64]:
+        """Shape (C,), of the bands as they are drawn."""
+        return np.array([self.sensor.band(name).wavelength_nm for name in self.drawn])
+
 
 @dataclass(frozen=True)
-class _Sun:
+class _Pass:
+    """One day: when, and where the sun stood (radians)."""
+
+    day: int
     elevation: float
     azimuth: float
 
@@ -59,92 +80,58 @@ def render(
     """
     days = np.asarray(days, np.int64)
     # B10 sees no ground; any spectrum does for it, as the air hides it.
-    columns = np.array([BANDS.index(name) if name in BANDS else 0 for name in view.bands])
-    colours = palette(scene, days, columns)
+    columns = np.array([BANDS.index(name) if name in BANDS else 0 for name in view.drawn])
     elevation, azimuth = sun(days, scene.frame.anchor[1])
+    ground = painted(scene, palette(scene, days, columns), days, elevation)
+    level = lit(scene, days, elevation, azimuth)
     size = view.window[2]
     image = np.empty((len(days), len(view.bands), size, size), np.uint16)
     cloudy = np.zeros(len(days), np.float32)
+    canvas = np.empty((len(view.bands), scene.frame.size, scene.frame.size), np.float32)
+    flat = canvas.reshape(len(canvas), -1)
     for t, day in enumerate(days):
-        light = _Sun(float(elevation[t]), float(azimuth[t]))
-        ground = _paint(scene, colours, t, int(day), light)
-        image[t], cloudy[t] = _record(scene, ground, int(day), light, view)
+        when = _Pass(int(day), float(elevation[t]), float(azimuth[t]))
+        np.multiply(ground[t], level[t], out=flat)
+        np.maximum(flat, _DARKEST, out=flat)
+        if view.clouds:
+            cloudy[t] = _cover_with_clouds(scene, canvas, when, view)
+        _look_through_air(scene, canvas, when, view)
+        _record(scene, canvas, when.day, view, image[t])
     return image, cloudy
 
 
-def _paint(scene: Scene, colours: Palette, t: int, day: int, light: _Sun) -> NDArray[np.float32]:
-    """Reflectance of the lit ground, shape (C, pixels)."""
-    mean, swing = colours.mean[t], colours.swing[t]
-    # Rows are known to exist; "clip" spares the check of each.
-    image, tint = (np.take(table, scene.base, axis=1, mode="clip") for table in (mean, swing))
-    tint *= scene.texture
-    image += tint
-    image *= 1 + scene.shade * np.clip(0.8 / np.tan(light.elevation), 0.5, 1.6)
-    height = np.zeros(scene.base.shape, np.float32)
-    for paint in scene.paints:
-        if not paint.layer.since <= day < paint.layer.until:
-            continue
-        old = np.take(image, paint.pixel, axis=1, mode="clip")
-        new = np.take(mean, paint.row, axis=1, mode="clip")
-        new -= old
-        new *= paint.alpha
-        new += old
-        image[:, paint.pixel] = new
-        tall = paint.layer.height_m
-        if np.ndim(tall) or tall:
-            tall = np.broadcast_to(tall, scene.cover.shape).ravel()[paint.pixel]
-            height[paint.pixel] = np.maximum(height[paint.pixel], paint.alpha * tall)
-    image *= _lit(scene, height, light)
-    return np.maximum(image, 5e-4, out=image)
-
-
-def _lit(scene: Scene, height: NDArray[np.float32], light: _Sun) -> NDArray[np.float32]:
-    """Brightness of the ground: slopes towards the sun are brighter, and tall things cast shadows."""
-    flat = 1 / np.tan(light.elevation)
-    towards = scene.slope_east * np.sin(light.azimuth) + scene.slope_north * np.cos(light.azimuth)
-    level = np.clip(1 + 0.8 * flat * towards / (1 + np.abs(towards)), 0.25, 1.9)
-    if height.any():
-        level = level * (1 - 0.5 * _cast(scene, height, light, flat))
-    return level.astype(np.float32)
-
-
-def _cast(scene: Scene, height: NDArray[np.float32], light: _Sun, flat: float) -> NDArray[np.float32]:
-    """Share of each pixel in the shadow of its neighbour towards the sun."""
-    size = scene.frame.size
-    tall = np.clip(height * np.float32(0.1 * flat), 0, 1.2).reshape(size, size)
-    east, north = -np.sin(light.azimuth), -np.cos(light.azimuth)
-    column, row = (1 if east > 0 else -1), (-1 if north > 0 else 1)
-    aside, along = np.roll(tall, column, 1), np.roll(tall, row, 0)
-    shadow = (abs(east) * aside + abs(north) * along) / (abs(east) + abs(north))
-    return np.clip(shadow - 0.8 * tall, 0, 1).ravel()
-
-
-def _record(
-    scene: Scene, ground: NDArray[np.float32], day: int, light: _Sun, view: View
-) -> tuple[NDArray[np.uint16], float]:
-    """Counts of one day and the percentage of cloud."""
-    frame = scene.frame
-    image = ground.reshape(len(ground), frame.size, frame.size)
-    share = _cover_with_clouds(scene, image, day, light, view) if view.clouds else 0.0
-    if view.sensor.name == "sentinel2-l1c":
-        turbid = atmosphere.turbidity(frame, day)
-        path, through = atmosphere.air_path(view.bands, view.wavelength_nm, light.elevation, turbid)
-        image = image * through[:, None, None] + path[:, None, None]
-    else:
-        image += atmosphere.haze(frame, day, view.wavelength_nm)[:, None, None]
-    optics.grain(image, frame, day, view.bands)
-    seen = optics.see(image, view.factors, view.window, optics.shift_of(frame, day))
-    return optics.counts(seen), share
-
-
-def _cover_with_clouds(scene: Scene, image: NDArray[np.float32], day: int, light: _Sun, view: View) -> float:
+def _cover_with_clouds(scene: Scene, image: NDArray[np.float32], when: _Pass, view: View) -> float:
     """Draw clouds and their shadows into the image; percent of the patch that is cloud."""
-    amount = atmosphere.cloud_amount(scene.frame, day)
+    amount = atmosphere.cloud_amount(scene.frame, when.day)
     if amount <= 0:
         return 0.0
-    sky = atmosphere.clouds(scene.frame, day, amount, light.elevation, light.azimuth)
-    colour = atmosphere.cloud_colour(view.bands, amount)[:, None, None]
-    image *= 1 - 0.55 * sky.shadow
-    image += sky.veil * (colour - image)
+    sky = atmosphere.clouds(scene.frame, when.day, amount, when.elevation, when.azimuth)
+    through = (1 - np.float32(0.55) * sky.shadow) * (1 - sky.veil)
+    for layer, colour in zip(image, atmosphere.cloud_colour(view.drawn, amount), strict=True):
+        layer *= through
+        layer += colour * sky.veil
     top, left, size = view.window
     return float(100 * (sky.veil[top : top + size, left : left + size] > 0.4).mean())
+
+
+def _look_through_air(scene: Scene, image: NDArray[np.float32], when: _Pass, view: View) -> None:
+    """Add the light of the air in place: all of it for L1C, what correction left for L2A."""
+    if view.sensor.name == "sentinel2-l1c":
+        turbid = atmosphere.turbidity(scene.frame, when.day)
+        path, through = atmosphere.air_path(view.drawn, view.wavelength_nm, when.elevation, turbid)
+        image *= through[:, None, None]
+    else:
+        path = atmosphere.haze(scene.frame, when.day, view.wavelength_nm)
+    image += path[:, None, None]
+
+
+def _record(scene: Scene, image: NDArray[np.float32], day: int, view: View, out: NDArray[np.uint16]) -> None:
+    """Write the counts of one day, shape (C, size, size); bands that share a resolution go together."""
+    optics.grain(image, scene.frame, day, view.drawn)
+    shift = optics.shift_of(scene.frame, day)
+    start = 0
+    seen = optics.native(image, view.resolutions, view.window, shift)
+    for factor, cells in zip(view.resolutions, seen, strict=True):
+        stop = start + len(cells)
+        out[view.order[start:stop]] = optics.on_10_m(optics.counts(cells), factor, view.window)
+        start = stop

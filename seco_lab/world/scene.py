@@ -38,7 +38,7 @@ class Rows:
 
     kind: NDArray[np.uint8]
     key: NDArray[np.uint32]
-    district: NDArray[np.int16]
+    district: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Paint:
         layer: What it came from.
     """
 
-    pixel: NDArray[np.int64]
+    pixel: NDArray[np.int32]
     alpha: NDArray[np.float32]
-    row: NDArray[np.int64]
+    row: NDArray[np.int32]
     layer: Layer
 
 
@@ -78,7 +78,7 @@ class Scene:
     frame: Frame
     place: Districts
     rows: Rows
-    base: NDArray[np.int64]
+    base: NDArray[np.int32]
     texture: NDArray[np.float32]
     shade: NDArray[np.float32]
     slope_east: NDArray[np.float32]
@@ -128,22 +128,25 @@ def _cut(layer: Layer, here: NDArray[np.bool_]) -> Layer:
 
 def _paints(
     ground: Patchwork, layers: list[Layer], place: Districts
-) -> tuple[Rows, NDArray[np.int64], tuple[Paint, ...]]:
+) -> tuple[Rows, NDArray[np.int32], tuple[Paint, ...]]:
     """Number the materials: every different (hash, kind, district) becomes one row."""
     shape = ground.kind.shape
     district = place.index.ravel()
     kinds, keys, where = [ground.kind.ravel()], [ground.key.ravel()], [district]
     touched = []
     for layer in layers:
-        pixel = np.flatnonzero(layer.alpha.ravel() > 0.02)
+        pixel = np.flatnonzero(layer.alpha.ravel() > 0.02).astype(np.int32)
         if len(pixel):
             touched.append((layer, pixel))
             kinds.append(np.broadcast_to(np.asarray(layer.kind, np.uint8), shape).ravel()[pixel])
             keys.append(np.broadcast_to(np.asarray(layer.key, np.uint32), shape).ravel()[pixel])
             where.append(district[pixel])
     kind, key, at = (np.concatenate(parts) for parts in (kinds, keys, where))
-    _, first, row = np.unique(hashed(1, kind, key, at), return_index=True, return_inverse=True)
-    rows = Rows(kind[first], key[first], at[first])
+    different, row = np.unique(hashed(1, kind, key, at), return_inverse=True)
+    row = row.astype(np.int32)
+    example = np.empty(len(different), np.int64)
+    example[row] = np.arange(len(row))
+    rows = Rows(kind[example], key[example], at[example])
     paints, start = [], district.size
     for layer, pixel in touched:
         part = row[start : start + len(pixel)]
@@ -166,7 +169,7 @@ def cover_on(scene: Scene, day: int) -> NDArray[np.uint8]:
     cover = scene.cover.ravel().copy()
     for paint in scene.paints:
         layer = paint.layer
-        if layer.cover is not None and layer.since <= day < layer.until:
+        if layer.cover is not None and layer.stands_on(day):
             cover[paint.pixel[paint.alpha > 0.5]] = layer.cover
     return cover.reshape(scene.cover.shape)
 
@@ -176,7 +179,7 @@ def buildings_on(scene: Scene, day: int) -> NDArray[np.float32]:
     share = np.zeros(scene.base.shape, np.float32)
     for paint in scene.paints:
         layer = paint.layer
-        if not layer.since <= day < layer.until:
+        if not layer.stands_on(day):
             continue
         if layer.building:
             share[paint.pixel] = np.maximum(share[paint.pixel], paint.alpha)

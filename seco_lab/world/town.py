@@ -12,9 +12,9 @@ from seco_lab.world.districts import Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed, white
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import fbm, noise
+from seco_lab.world.noise import blends, noise, octaves
 from seco_lab.world.parcels import turned
-from seco_lab.world.patchwork import Layer, Patchwork, edge, stripe
+from seco_lab.world.patchwork import Layer, Patchwork, edge, share, stripe
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ def streets(
     index, quarter, centre, rim = quarters.index, quarters.key, quarters.centre, quarters.border_m()
     angle = turned(frame, quarters)
     bend = (2 + 26 * draws(quarter, 7) ** 2)[index]
-    x = gx - centre[index, 0] + bend * noise(frame, 210, salt + 1)
-    y = gy - centre[index, 1] + bend * noise(frame, 210, salt + 2)
+    bend_x, bend_y = blends(frame, [(1.0, 210, salt + 1)], [(1.0, 210, salt + 2)])
+    x = gx - centre[index, 0] + bend * bend_x
+    y = gy - centre[index, 1] + bend * bend_y
     c, s = np.cos(angle)[index], np.sin(angle)[index]
     u, v = x * c + y * s, y * c - x * s
     pu = (pitch_u[0] + (pitch_u[1] - pitch_u[0]) * draws(quarter, 8))[index]
@@ -89,7 +90,7 @@ def box(du: NDArray, dv: NDArray, half_u: NDArray, half_v: NDArray) -> NDArray[n
     """Share of a pixel covered by a rectangle, from the offsets to its middle."""
     over_u = np.minimum(du + 5, half_u) - np.maximum(du - 5, -half_u)
     over_v = np.minimum(dv + 5, half_v) - np.maximum(dv - 5, -half_v)
-    return (np.clip(over_u / 10, 0, 1) * np.clip(over_v / 10, 0, 1)).astype(np.float32)
+    return share(over_u / 10) * share(over_v / 10)
 
 
 def _roofs(key: NDArray, style: NDArray, palettes: list[tuple[Kind, ...]]) -> NDArray[np.uint8]:
@@ -222,9 +223,12 @@ def _yards(frame: Frame, plan: Streets, salt: int) -> Patchwork:
     mark = draws(plan.block, 26)
     table = np.array([Kind.ASPHALT, Kind.ASPHALT, Kind.YARD, Kind.CONCRETE, Kind.GARDEN, Kind.YARD], np.uint8)
     kind = table[(mark * len(table)).astype(int)]
-    kind = np.where(fbm(frame, 110, 2, salt + 3) > 1.0, np.uint8(Kind.GRASS), kind).astype(np.uint8)
-    texture = 0.5 * white(frame.column, frame.row, frame.size, salt) + 0.6 * noise(frame, 45, salt + 2)
-    shade = 0.09 * white(frame.column, frame.row, frame.size, salt + 77) + 0.05 * noise(frame, 30, salt + 5)
+    overgrown, texture, shade = blends(
+        frame, octaves(110, 2, salt + 3), [(0.6, 45, salt + 2)], [(0.05, 30, salt + 5)]
+    )
+    kind = np.where(overgrown > 1.0, np.uint8(Kind.GRASS), kind).astype(np.uint8)
+    texture += 0.5 * white(frame.column, frame.row, frame.size, salt)
+    shade += 0.09 * white(frame.column, frame.row, frame.size, salt + 77)
     cover = np.full(kind.shape, COVER["industrial"], np.uint8)
     return Patchwork(kind, plan.block, texture.astype(np.float32), shade.astype(np.float32), cover)
 

@@ -72,7 +72,7 @@ def change_between(scene: Scene, before: int, after: int, window: tuple[int, int
     changed = np.zeros(scene.base.shape, np.uint8)
     for paint in scene.paints:
         layer = paint.layer
-        active = [layer.since <= day < layer.until for day in (before, after)]
+        active = [layer.stands_on(day) for day in (before, after)]
         if active[0] != active[1] and code_of(layer):
             changed[paint.pixel[paint.alpha > 0.5]] = code_of(layer)
     return changed.reshape(scene.cover.shape)[_slices(window)]

@@ -9,7 +9,7 @@ from seco_lab.world.districts import Character, Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import white
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import fbm, noise
+from seco_lab.world.noise import Octave, blends, octaves
 from seco_lab.world.patchwork import Layer, Patchwork, edge
 
 # How common each tint is, as the threshold of smooth noise that it starts from.
@@ -28,15 +28,16 @@ def waters(frame: Frame, alpha: NDArray[np.float32], cover: int | None, murky: f
         murky: How much further the tints go than in a clear lake; about 0 to 1.
     """
     layers = [Layer(alpha, Kind.WATER_CLEAR, 1, cover)]
-    for kind, start in _TINTS:
-        share = np.clip(0.35 * (_tint(frame, kind) - start + murky), 0, 0.95)
+    tints = blends(frame, *(_tint(frame, kind) for kind, _ in _TINTS))
+    for (kind, start), tint in zip(_TINTS, tints, strict=True):
+        share = np.clip(0.35 * (tint - start + murky), 0, 0.95)
         layers.append(Layer((alpha * share).astype(np.float32), kind, 1, None))
     return layers
 
 
-def _tint(frame: Frame, kind: Kind) -> NDArray[np.float32]:
+def _tint(frame: Frame, kind: Kind) -> list[Octave]:
     salt = frame.salt("tint", int(kind))
-    return noise(frame, 5_200, salt) + 0.10 * fbm(frame, 520, 3, salt + 1)
+    return [(1.0, 5_200, salt), *octaves(520, 3, salt + 1, weight=0.10)]
 
 
 def water(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
@@ -45,18 +46,25 @@ def water(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     shape = (frame.size, frame.size)
     here = (place.character == Character.WATER)[place.index]
     away = np.where(here, place.shore_m, 0).astype(np.float32)
-    calm = 0.012 * noise(frame, 60, salt + 1) + 0.006 * white(frame.column, frame.row, frame.size, salt)
+    calm, currents, depth, sand = blends(
+        frame,
+        [(0.012, 60, salt + 1)],
+        octaves(800, 3, salt + 2, weight=0.5),
+        [(1.0, 900, salt + 3)],
+        [(15.0, 1_400, salt + 4)],
+    )
+    calm += 0.006 * white(frame.column, frame.row, frame.size, salt)
     cover = np.full(shape, COVER["sea_lake"], np.uint8)
     ground = Patchwork(
         np.full(shape, int(Kind.WATER_CLEAR), np.uint8),
         np.ones(shape, np.uint32),
-        0.5 * fbm(frame, 800, 3, salt + 2),
-        calm.astype(np.float32),
+        currents,
+        calm,
         cover,
     )
-    shallow = np.exp(-away / (25 + 20 * noise(frame, 900, salt + 3) ** 2)) * np.float32(0.55)
+    shallow = np.exp(-away / (25 + 20 * depth**2)) * np.float32(0.55)
     layers = waters(frame, np.ones(shape, np.float32), None, 0.0)[1:]
     layers.append(Layer(shallow.astype(np.float32), Kind.WATER_MUDDY, 2))
-    beach = 15 * noise(frame, 1_400, salt + 4) - 4
+    beach = sand - 4
     layers.append(Layer((edge(beach - away) * (beach > 3)).astype(np.float32), Kind.SAND, 3))
     return ground, layers

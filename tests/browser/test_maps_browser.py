@@ -1,4 +1,4 @@
-"""A real JupyterLab without a network: the MapLibre map draws, answers a click and takes late layers."""
+"""A real JupyterLab without a network: the MapLibre map draws, answers a click, keeps late layers."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ CELLS = [
     "world.widget",
     # While this runs the browser draws, and its answer waits: what is added now must not be lost.
     "blue = red[..., ::-1].copy(); blue[..., 3] = 255; blue[..., 0] = 0; blue[..., 2] = 255\n"
-    "import time; time.sleep(3)\n"
+    "import time; time.sleep(1)\n"
     "world.add_raster(blue, (2.82, 42.337, 2.825, 42.343), name='late')\n"
     "print('BUILT')",
 ]
@@ -46,11 +46,11 @@ def tally(page):
 
 
 def wait_for(page, condition):
-    for _ in range(40):
+    for _ in range(120):
         counts = tally(page)
         if condition(counts):
             return counts
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(500)
     raise AssertionError(f"the map shows {dict(zip(('red', 'blue', 'black'), counts, strict=True))} pixels")
 
 
@@ -63,5 +63,9 @@ def test_maplibre_draws_offline_and_answers(lab, browser):
     box = page.locator(".maplibregl-canvas").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     wait_for(page, lambda counts: counts[2] > black + 40)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
+    page.goto(page.url.partition("?")[0], wait_until="domcontentloaded")
+    page.wait_for_selector(".maplibregl-map", timeout=60_000)
+    wait_for(page, lambda counts: min(counts[:2]) > 500 and counts[2] > black + 40)
     wrong = [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
     assert not [text for text in wrong if "style.json" in text], "no style is fetched"

@@ -24,7 +24,7 @@ from seco_lab.downstream.sequences import PlaceImages, evaluate_sequences
 from seco_lab.downstream.tables import join_results
 from seco_lab.downstream.untrained import random_weights
 from seco_lab.sources import import_cube
-from seco_lab.viz.plots import figure_png
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.scores import results_figure
 
 QUICK = ProbeSettings(strengths=(1e-2,), features=FeatureOptions(device="cpu"))

@@ -12,7 +12,7 @@ from seco_lab.downstream.curves import k_curve, label_curve, split_gap
 from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.labels import class_subset
 from seco_lab.store import save_cube
-from seco_lab.viz.plots import figure_png
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.scores import k_curve_figure, label_curve_figure, split_figure
 
 FIELD_KM = 0.036 * 111.195

@@ -90,7 +90,9 @@ def write_ssl4eo(root, level="s2a", locations=3, *, dtype=np.uint16, size_px=48,
     return truth
 
 
-def write_ssl4eo_zarr(folder, samples=3, *, size_px=32, shift=1000, chunk=None, number=1, picture=False):
+def write_ssl4eo_zarr(
+    folder, samples=3, *, size_px=32, shift=1000, chunk=None, number=1, picture=False, without=()
+):
     """SSL4EO-S12 v1.1: a zip of Zarr v2, signed counts that carry +1000, samples in no order.
 
     The first sample has a corner without data and one negative count, the second its dates unsorted.
@@ -133,7 +135,7 @@ def write_ssl4eo_zarr(folder, samples=3, *, size_px=32, shift=1000, chunk=None, 
     encoding = {"bands": {"chunks": (chunk or samples, 1, len(bands), size_px, size_px)}}
     with zarr.storage.ZipStore(path, mode="w") as store, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name written twice, and fixed-length text in Zarr v2
-        data.to_zarr(store, zarr_format=2, consolidated=True, encoding=encoding)
+        data.drop_vars(without).to_zarr(store, zarr_format=2, consolidated=True, encoding=encoding)
     return truth
 
 

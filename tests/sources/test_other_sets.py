@@ -125,6 +125,9 @@ def test_ssl4eo_zarr_of_another_modality_or_torn(tmp_path):
     cube = read(tmp_path)
     assert cube.sizes["patch"] == 3
     assert "is no readable Zarr zip" in cube.attrs["refused"][0]
+    write_ssl4eo_zarr(tmp_path / "S2L2A", number=2, without=["time_", "file_id"])
+    said = read(tmp_path).attrs["refused"][0]
+    assert "(lacks time_, file_id; read are zips laid out as in 2025)" in said
     with pytest.raises(LookupError, match="holds S2L2A, no modality of sentinel2-l1c"):
         read(tmp_path, sensor="sentinel2-l1c")
     with pytest.raises(ValueError, match="the files hold 4 dates, asked for 5"):

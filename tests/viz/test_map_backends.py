@@ -8,6 +8,7 @@ from shapely.geometry import box
 pytest.importorskip("leafmap")
 
 from seco_lab.viz.maplibre import MapLibreBackend, oblong, offline_style, text_picture
+from seco_lab.viz.maplibre_widget import patient_module, still_needed
 from seco_lab.viz.maps import LeafmapBackend
 
 
@@ -179,18 +180,37 @@ def test_maplibre_opens_whole_and_once():
     assert backend.widget.comm is comm
 
 
-def test_maplibre_says_it_twice_until_the_browser_has_drawn(monkeypatch):
-    backend, sent = MapLibreBackend((2, 41, 3, 42)), []
-    monkeypatch.setattr(backend._map, "send", lambda content: sent.append(content["calls"]))
-    listed = len(backend.widget.calls)
-    backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
-    assert [call[0] for (call,) in sent] == ["addSource", "addLayer"]
-    assert len(backend.widget.calls) == listed + 2
-    backend.widget._rendered = True
-    sent.clear()
-    backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
-    assert [call[0] for (call,) in sent] == ["removeLayer", "removeSource", "addSource", "addLayer"]
-    assert len(backend.widget.calls) == listed + 2
+def test_maplibre_tells_the_news_and_answers_with_what_a_fresh_page_needs(monkeypatch):
+    shown = OnMapLibre()
+    widget, sent, listed = shown.backend.widget, [], []
+    monkeypatch.setattr(widget, "send", sent.append)
+    monkeypatch.setattr(widget, "send_state", lambda key=None: listed.append(key))
+    for _ in range(3):
+        shown.backend.add_raster(np.zeros((2, 2, 4), np.uint8), (2, 41, 3, 42), name="area")
+    news = [call[0] for content in sent for call in content["calls"]]
+    assert news == ["addSource", "addLayer", *["removeLayer", "removeSource", "addSource", "addLayer"] * 2]
+    assert "calls" not in listed, "the pictures do not go the same way twice"
+    widget._handle_custom_msg({"ask": "calls"}, [])
+    area = [call for call in sent[-1]["whole"] if "area" in str(call)]
+    assert [call[0] for call in area] == ["addSource", "addLayer"], "what was removed is not listed"
+    assert area[0] == sent[-3]["calls"][0]
+    assert shown.layers() == ["area"]
+
+
+def test_a_list_for_a_fresh_page_keeps_the_order_of_layers():
+    calls = [["addImage", ["7", {}]], ["addSource", ["s", {}]]]
+    for name, before in [("a", None), ("b", None), ("c", "b"), ("d", "a")]:
+        calls.append(["addLayer", [{"id": name}, before]])
+    calls += [["addPopup", ["c", "text", None]], ["addPopup", ["b", "text", None]]]
+    calls += [["removeLayer", ["b"]], ["removeLayer", ["not there"]]]
+    kept = still_needed(calls)
+    assert [call[1][0] for call in kept] == ["7", "s", {"id": "d"}, {"id": "a"}, {"id": "c"}, "c"]
+
+
+def test_a_maplibre_module_of_an_unknown_form_is_refused():
+    assert "const DrawnMap = Znt;" in patient_module("var Znt={};export{Znt as default};// end")
+    with pytest.raises(ImportError, match="constraints"):
+        patient_module("export default {};")
 
 
 def test_maplibre_writes_texts_as_pictures_once():

@@ -3,6 +3,7 @@ import pytest
 from test_map_scene import cube_of, embeddings
 
 from seco_lab.viz import plots
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.leakage import leakage_bars
 
 
@@ -24,6 +25,13 @@ def test_grid_has_a_row_per_patch_and_a_column_per_season():
     figure = plots.true_colour_grid(cube_of(data), [2, 5])
     assert len(figure.axes) == 6
     assert figure.axes[0].get_ylabel() == "p2"
+
+
+def test_patches_of_one_season_stand_side_by_side():
+    data = embeddings()
+    figure = plots.true_colour_grid(cube_of(data).isel(season=[0]), [2, 5, 1])
+    assert len({axis.get_position().y0 for axis in figure.axes}) == 1
+    assert [axis.get_title().split()[0] for axis in figure.axes] == ["p2", "p5", "p1"]
 
 
 def test_grid_shows_dates_where_known():
@@ -51,7 +59,8 @@ def test_every_figure_becomes_a_png():
         plots.embedding_scatter(np.random.default_rng(0).normal(size=(30, 2)), np.array(["a", "b"] * 15)),
         plots.training_curves({"step": [1, 2, 3], "loss": [3.0, 2.0, np.nan]}, smooth=2),
     ):
-        assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+        assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
+        assert figure._repr_png_().startswith(b"\x89PNG")  # what JupyterLab shows
 
 
 def test_leakage_bars_have_a_bar_a_space():
@@ -63,7 +72,7 @@ def test_leakage_bars_have_a_bar_a_space():
     assert [label.get_text() for label in season.get_yticklabels()] == ["all", "season"]
     assert [bar.get_width() for bar in season.patches] == [0.1, -0.02]
     assert augmentation.get_title("left") == "Augmentation that can be read"
-    assert plots.figure_png(figure, dpi=40).startswith(b"\x89PNG")
+    assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
     with pytest.raises(LookupError, match=r"season_leak_\.\.\., augmentation_leak_\.\.\.; got loss$"):
         leakage_bars({"loss": 2.0})
 

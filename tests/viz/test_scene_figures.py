@@ -9,7 +9,7 @@ from PIL import Image
 from small_scenes import box_scenes, mask_scenes
 
 from seco_lab.viz.change_map import change_map
-from seco_lab.viz.plots import figure_png
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.scene_figures import (
     BOTH_RGB,
     MISSED_RGB,

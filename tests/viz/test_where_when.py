@@ -4,7 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from seco_lab.catalogs import given_up_by
-from seco_lab.viz.plots import figure_png
+from seco_lab.viz.figure import figure_png
 from seco_lab.viz.where_when import lost_places, sampler_maps, season_wheel
 
 JULY = np.array([["2024-07-15"], ["2024-07-15"]], "datetime64[D]")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from seco_lab.world.frame import Frame
-from seco_lab.world.noise import fbm, noise, noise_at, noise_with_slope
+from seco_lab.world.noise import blends, fbm, from_zero, noise, noise_at, slopes
 
 WIDE = Frame(0, 32631, 50_000, -540_000, 120)
 
@@ -22,8 +22,9 @@ def test_mean_and_spread():
 
 
 def test_slope_is_the_derivative():
-    value, east, north = noise_with_slope(WIDE, 300, 7)
+    ((value, east, north),) = slopes(WIDE, [(1.0, 300, 7)])
     np.testing.assert_allclose(value, noise(WIDE, 300, 7), atol=1e-5)
+    np.testing.assert_allclose(from_zero(value, east, north, 1e-9), value / np.hypot(east, north), rtol=1e-4)
     np.testing.assert_allclose(east[:, 1:-1], (value[:, 2:] - value[:, :-2]) / 20, atol=2e-5)
     np.testing.assert_allclose(north[1:-1], (value[:-2] - value[2:]) / 20, atol=2e-5)
 
@@ -32,3 +33,13 @@ def test_single_points_agree_with_the_window():
     window = noise(WIDE, 700, 2)
     points = noise_at(WIDE.x[[5, 100]], WIDE.y[[50, 7]], 700, 2)
     np.testing.assert_allclose(points, [window[50, 5], window[7, 100]], atol=1e-5)
+
+
+def test_a_blend_is_the_sum_of_its_parts_whatever_else_is_asked_for():
+    parts = [(1.0, 300, 7), (-0.5, (240, 90), 8), (2.0, 41, 7)]
+    wanted = sum(weight * noise(WIDE, wavelength, salt) for weight, wavelength, salt in parts)
+    _, blend = blends(WIDE, [(3.0, 55, 1)], parts)
+    np.testing.assert_allclose(blend, wanted, atol=2e-5)
+    both, *each = slopes(WIDE, parts, *([part] for part in parts))
+    for found, wanted in zip(both, map(sum, zip(*each, strict=True)), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=2e-5)

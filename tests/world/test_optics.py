@@ -2,13 +2,20 @@ import numpy as np
 
 from seco_lab.world import optics
 from seco_lab.world.frame import Frame
-from seco_lab.world.optics import counts, grain, see, shift_of
+from seco_lab.world.optics import counts, grain, native, on_10_m, shift_of
+
+
+def _see(image, factors, window, shift):
+    """Each band as recorded, copied to the 10 m grid."""
+    counts = {factor: factors.count(factor) for factor in sorted(factors)}
+    seen = native(image, counts, window, shift)
+    return np.concatenate([on_10_m(part, k, window) for k, part in zip(counts, seen, strict=True)])
 
 
 def test_coarse_bands_are_means_of_their_cells_on_the_fine_grid(monkeypatch):
     monkeypatch.setattr(optics, "BLUR", 0.0)
     image = np.random.default_rng(0).random((3, 24, 24), np.float32)
-    seen = see(image, np.array([1, 2, 6]), (4, 2, 16), (0.0, 0.0))
+    seen = _see(image, (1, 2, 6), (4, 2, 16), (0.0, 0.0))
     np.testing.assert_allclose(seen[0], image[0, 4:20, 2:18], atol=1e-6)
     for row in range(16):
         for column in range(16):
@@ -21,7 +28,7 @@ def test_coarse_bands_are_means_of_their_cells_on_the_fine_grid(monkeypatch):
 def test_a_shift_moves_a_slope_to_the_right_and_down():
     rows, columns = np.mgrid[:24, :24].astype(np.float32)
     image = np.stack([columns, rows])
-    seen = see(image, np.array([1, 1]), (6, 6, 12), (0.3, -0.2))
+    seen = _see(image, (1, 1), (6, 6, 12), (0.3, -0.2))
     np.testing.assert_allclose(seen[0], columns[6:18, 6:18] - 0.3, atol=1e-4)
     np.testing.assert_allclose(seen[1], rows[6:18, 6:18] + 0.2, atol=1e-4)
 

@@ -1,0 +1,129 @@
+"""The lit ground: every pixel is a mixture of materials, so one sparse product paints it on all days."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+from seco_lab.world.palette import Palette
+from seco_lab.world.scene import Paint, Scene
+
+
+def painted(
+    scene: Scene, colours: Palette, days: NDArray[np.int64], elevation: NDArray[np.float64]
+) -> list[NDArray[np.float32]]:
+    """Reflectance of the ground in even light, for each day an array (C, pixels).
+
+    Args:
+        scene: What stands where.
+        colours: Of its materials on these days.
+        days: Shape (T,), since 1970-01-01.
+        elevation: Of the sun, radians, shape (T,): furrows and crowns show more under a low sun.
+    """
+    contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)[:, None, None]
+    plain = np.stack([colours.mean, colours.swing])
+    table = np.concatenate([plain, plain * contrast]).transpose(0, 3, 1, 2)
+    planes: list[NDArray[np.float32]] = [plain] * len(days)
+    for standing, which in _groups(scene, days).items():
+        mixture = _mixture(scene, [scene.paints[k] for k in standing])
+        some = np.ascontiguousarray(table[:, :, which]).reshape(mixture.shape[1], -1)
+        image = (mixture @ some).reshape(scene.base.size, len(which), -1)
+        for position, t in enumerate(which):
+            planes[t] = image[:, position].T
+    return planes
+
+
+def _groups(scene: Scene, days: NDArray[np.int64]) -> dict[tuple[int, ...], list[int]]:
+    """Which days show which layers: positions of the layers, and the positions of the days."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for t, day in enumerate(days):
+        standing = tuple(k for k, paint in enumerate(scene.paints) if paint.layer.stands_on(int(day)))
+        groups.setdefault(standing, []).append(t)
+    return groups
+
+
+def _mixture(scene: Scene, paints: list[Paint]) -> csr_array:
+    """What each pixel is made of, shape (pixels, 4 R).
+
+    The columns are R materials, their swings (a greener pixel), and both again for the pixel's own shade.
+    """
+    count = len(scene.rows.kind)
+    seen = np.ones(scene.base.size, np.float32)  # what the layers above let through
+    pixel, column, share = [], [], []
+    for paint in reversed(paints):
+        below = seen[paint.pixel]
+        pixel.append(paint.pixel)
+        column.append(paint.row)
+        share.append(paint.alpha * below)
+        seen[paint.pixel] = below * (1 - paint.alpha)
+    textured = seen * scene.texture
+    pixel += [np.arange(scene.base.size, dtype=np.int32)] * 4
+    column += [scene.base + np.int32(k * count) for k in range(4)]
+    share += [seen, textured, seen * scene.shade, textured * scene.shade]
+    entries = coo_array(
+        (np.concatenate(share), (np.concatenate(pixel), np.concatenate(column))),
+        shape=(scene.base.size, 4 * count),
+    )
+    entries.has_canonical_format = True  # a product adds double entries up anyway; sorting them out is slower
+    return entries.tocsr()
+
+
+def lit(
+    scene: Scene, days: NDArray[np.int64], elevation: NDArray[np.float64], azimuth: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Brightness of each pixel, (T, pixels): slopes towards the sun are brighter, tall things cast shadows.
+
+    Args:
+        scene: What stands where.
+        days: Shape (T,), since 1970-01-01.
+        elevation: Of the sun, radians, shape (T,).
+        azimuth: Of the sun, radians from north, shape (T,).
+    """
+    flat = (1 / np.tan(elevation)).astype(np.float32)
+    sun = np.stack([np.sin(azimuth), np.cos(azimuth)], 1).astype(np.float32)
+    level = sun[:, :1] * scene.slope_east
+    level += sun[:, 1:] * scene.slope_north
+    steep = np.abs(level)
+    steep += 1
+    level /= steep
+    level *= np.float32(0.8) * flat[:, None]
+    level += 1
+    np.clip(level, 0.25, 1.9, out=level)
+    for standing, which in _groups(scene, days).items():
+        height = _height(scene, [scene.paints[k] for k in standing])
+        if height is not None:
+            for t in which:
+                level[t] *= 1 - np.float32(0.5) * _cast(height, sun[t], flat[t]).ravel()
+    return level
+
+
+def _height(scene: Scene, paints: list[Paint]) -> NDArray[np.float32] | None:
+    """Height of what stands on each pixel, metres, shape (size, size); None for flat country."""
+    tall = [paint for paint in paints if paint.layer.height_m is not None]
+    if not tall:
+        return None
+    height = np.zeros(scene.base.size, np.float32)
+    for paint in tall:
+        over = np.broadcast_to(paint.layer.height_m, scene.cover.shape).ravel()[paint.pixel]
+        height[paint.pixel] = np.maximum(height[paint.pixel], paint.alpha * over)
+    return height.reshape(scene.cover.shape)
+
+
+def _cast(height: NDArray[np.float32], sun: NDArray[np.float32], flat: np.float32) -> NDArray[np.float32]:
+    """Share of each pixel in the shadow of its neighbours towards the sun, shape (size, size).
+
+    Args:
+        height: Metres, shape (size, size).
+        sun: Direction to the sun, to the east and to the north.
+        flat: Length of a shadow, in heights.
+    """
+    tall = np.minimum(height * (np.float32(0.1) * flat), np.float32(1.2))
+    east, north = np.abs(sun) / np.abs(sun).sum()
+    shadow = np.float32(-0.8) * tall
+    # The sun in the east throws the shadow of a pixel on that to its west.
+    to, of = (slice(None, -1), slice(1, None)) if sun[0] > 0 else (slice(1, None), slice(None, -1))
+    shadow[:, to] += east * tall[:, of]
+    to, of = (slice(1, None), slice(None, -1)) if sun[1] > 0 else (slice(None, -1), slice(1, None))
+    shadow[to] += north * tall[of]
+    return np.clip(shadow, 0, 1, out=shadow)
