@@ -19,6 +19,7 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "seco_lab needs Python 3.11 or later, $(PYTHON) is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
+	@echo "installing into $(VENV); the first time this takes some minutes, in silence"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --no-compile $(PIP_ARGS) -c constraints.txt torch
 	$(BIN)/python -m pip install -q --no-compile $(PIP_ARGS) -c constraints.txt -e ".[lab,stac,cluster,umap,index,onnx,dev]"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seco_lab.places import Plan
 
 PATCH_PX, VIEW_PX, BATCH, SEASONS = 64, 64, 64, 4
+FEW_STEPS = 150  # below, an encoder has hardly left its start
 FIRST_PLACES = 6  # in the picture that is there first
 ENCODER = "resnet18-narrow"  # learns more in a few minutes of two cores than a wide one
 LABELLED_SEED = 1000  # places with labels are drawn apart from those that are trained on
@@ -69,8 +70,18 @@ def run_demo(args: argparse.Namespace) -> dict[str, Any]:
         result = _probe(encoder, spec, labelled)
     with stage("6/6 report"):
         report = _report(demo, plan, cube, table, result, spec, time.perf_counter() - started)
-    say(f"\nopen {report['report']} in any browser (no network needed); numbers are in report.json")
+    _say_end(demo, report)
     return report
+
+
+def _say_end(demo: Demo, report: dict[str, Any]) -> None:
+    steps = report["facts"]["steps"]
+    if steps < FEW_STEPS:
+        say(
+            f"\nonly {steps} steps fitted into {demo.minutes:g} minutes of this machine, so expect little of "
+            f"the encoder; --minutes {5 * demo.minutes:g} shows more"
+        )
+    say(f"\nopen {report['report']} in any browser (no network needed); numbers are in report.json")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def test_the_demo_ends_with_a_report(tmp_path, monkeypatch, capsys):
     out, err = capsys.readouterr()
     told = json.loads(out.splitlines()[-1])
     assert {"untrained", "floor", "coordinates"} <= set(told)
+    assert "steps fitted into 0.02 minutes" in err
     page = (tmp_path / "demo" / "report.html").read_text()
     for words in ("colour statistics", "untrained network", "nearest place on the map"):
         assert words in page

@@ -86,13 +86,10 @@ def violations(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in sorted(PACKAGE.rglob("*.py")) if p.name != "__init__.py" or p.parent != PACKAGE],
-    ids=lambda p: str(p.relative_to(PACKAGE)),
-)
-def test_imports_point_downwards(path):
-    assert violations(path) == []
+def test_imports_point_downwards():
+    paths = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+    assert len(paths) > 200
+    assert {str(path): found for path in paths if (found := violations(path))} == {}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,10 @@ def _add_eurosat(tasks: Any) -> None:
 def _add_fmow(tasks: Any) -> None:
     summary = "one of 62 kinds of places a picture"
     add_class_options(task(tasks, "fmow", "class_probing:fmow", summary, "fMoW/train", "--test fMoW/val"))
-    summary = "one of 62 kinds of places, all pictures of a place together"
+    # GASSL publishes neither a script nor the rule by which pictures are combined, so no option asks for it.
+    summary = (
+        "one of 62 kinds of places, all pictures of a place together (by three rules; the paper tells none)"
+    )
     add_asking(
         task(tasks, "fmow-temporal", "class_probing:fmow_temporal", summary, "fMoW/train", "--test fMoW/val")
     )

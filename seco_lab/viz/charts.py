@@ -14,7 +14,7 @@ from seco_lab.viz.colours import OKABE_ITO
 from seco_lab.viz.curves import panels_of, thin
 
 ROLES = ("trained", "untrained", "floor")
-_LETTER_PX = 6.5  # of the labels at the ends of curves
+_LETTER_PX = 7.6  # bold, of the labels at the ends of curves
 
 
 @dataclass(frozen=True)
