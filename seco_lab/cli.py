@@ -27,6 +27,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it named the file
         return "no space left on the disk; make room and give the command again" if bare else error.strerror
+    if isinstance(error, OSError) and error.filename and error.strerror and str(error).startswith("[Errno"):
+        return f"{error.filename} cannot be read or written: {error.strerror.lower()}"
     text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
     return " ".join(text.split()) or type(error).__name__
 

@@ -1,6 +1,7 @@
 """The command line: what it makes, what it says, and how it ends."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -291,6 +292,12 @@ def test_missing_files_and_unknown_folders(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert main(["pretrain", str(tmp_path / "empty"), "--out", str(tmp_path / "r")]) == 2
     assert "empty" in told(capsys)
+
+
+def test_a_place_that_cannot_be_written_is_named(cube_path, tmp_path, capsys):
+    (tmp_path / "taken").write_text("a file where a folder is wanted")
+    assert main([*seco(cube_path, 1), "--out", str(tmp_path / "taken" / "run")]) == 2
+    assert re.search(r"taken/run/\S+ cannot be read or written: not a directory$", told(capsys))
 
 
 def test_unknown_option_and_missing_argument(capsys):

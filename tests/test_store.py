@@ -48,6 +48,13 @@ def stored(tmp_path_factory):
         return save_cube(rich_cube(), tmp_path_factory.mktemp("stored") / "a.zarr")
 
 
+@pytest.fixture(scope="module")
+def stored_six(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shards, "MAX_SLOTS", 4)
+        return save_cube(rich_cube(6), tmp_path_factory.mktemp("six") / "a.zarr")
+
+
 def joined(*cubes):
     return xr.concat(cubes, "patch", data_vars="minimal", coords="minimal")
 
@@ -321,8 +328,8 @@ def test_no_space_while_saving_leaves_nothing(tmp_path, monkeypatch, after):
 
 
 @pytest.mark.parametrize("after", range(0, 24, 4))
-def test_no_space_while_appending_keeps_the_old_cube(tmp_path, monkeypatch, after):
-    save_cube(rich_cube(6), tmp_path / "a.zarr")
+def test_no_space_while_appending_keeps_the_old_cube(stored_six, tmp_path, monkeypatch, after):
+    shutil.copytree(stored_six, tmp_path / "a.zarr")
     size = (tmp_path / "a.zarr/reflectance/c/1/0/0/0/0").stat().st_size
     with monkeypatch.context() as context:
         full_disk(context, after)

@@ -1,11 +1,10 @@
 """Published files: the registry, imports and downloads that are checked, and what a wrong sum does."""
 
 import hashlib
-import http.client
-import io
+import http.server
 import os
 import re
-import urllib.error
+import threading
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,6 @@ from weight_files import network, save_plain, save_seco
 from seco_lab.checkpoints import (
     CONTRACTS,
     PUBLISHED,
-    fetching,
     get_weights,
     published_named,
     recognise,
@@ -103,7 +101,7 @@ def test_without_a_sum_the_content_must_fit(known, tmp_path):
     with pytest.raises(ValueError, match="it holds a resnet18, not a resnet50; nothing was kept"):
         get_weights(replace(entry, encoder="resnet50"), out, source=path)
     (tmp_path / "page").write_text("<html>log in</html>")
-    with pytest.raises(ValueError, match="a web page, perhaps saved instead of the download"):
+    with pytest.raises(ValueError, match="a web page, perhaps the login of a proxy; nothing was kept"):
         get_weights(entry, out, source=tmp_path / "page")
     assert os.listdir(out.parent) == []
     assert get_weights(entry, out, source=path) == out
@@ -128,56 +126,88 @@ def test_missing_copy(known, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-class Answer(io.BytesIO):
-    """What a server sends."""
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Sends the server's content, or as much of the rest as its ``cuts`` allow before the line breaks."""
 
-    def __init__(self, content, length=True):
-        super().__init__(content)
-        self.headers = {"Content-Length": str(len(content))} if length else {}
+    def do_GET(self):
+        server, start = self.server, int((self.headers["Range"] or "bytes=0-")[6:-1])
+        server.asked.append(start)
+        start = start if server.knows_parts else 0
+        if start > len(server.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(server.content) - start))
+        self.end_headers()
+        stop = start + server.cuts.pop(0) if server.cuts else len(server.content)
+        self.wfile.write(server.content[start:stop])
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def server(known):
+    """A web server that holds the file, and the entry that leads there."""
+    path, entry = known
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.asked, server.cuts = path.read_bytes(), [], []
+    server.knows_parts = server.tells_length = True
+    server.entry = replace(entry, url=f"http://127.0.0.1:{server.server_port}/a.ckpt?download=1")
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_download(known, tmp_path, monkeypatch, length):
-    path, entry = known
-    asked, told = [], []
+def test_download(server, tmp_path, length):
+    server.tells_length, told = length, []
+    out = get_weights(server.entry, tmp_path / "out" / "a.ckpt", progress=lambda *state: told.append(state))
+    assert told[-1] == (len(server.content), len(server.content) if length else None)
+    assert out.read_bytes() == server.content
+    assert os.listdir(out.parent) == ["a.ckpt"]
 
-    def urlopen(request, timeout):
-        asked.append(request.full_url)
-        return Answer(path.read_bytes(), length)
 
-    monkeypatch.setattr(fetching.urllib.request, "urlopen", urlopen)
-    out = get_weights(entry, tmp_path / "a.ckpt", progress=lambda *state: told.append(state))
-    size = path.stat().st_size
-    assert asked == ["https://zenodo.org/records/4728033/files/seco_resnet18_1m.ckpt?download=1"]
-    assert told[-1] == (size, size if length else None)
-    assert out.read_bytes() == path.read_bytes()
+@pytest.mark.parametrize("knows_parts", [True, False])
+def test_a_line_that_breaks_is_opened_again_for_the_rest(server, tmp_path, knows_parts):
+    server.knows_parts, server.cuts = knows_parts, [1000, 5000]
+    out = get_weights(server.entry, tmp_path / "a.ckpt")
+    assert out.read_bytes() == server.content
+    assert server.asked == ([0, 1000, 6000] if knows_parts else [0, 1000, 5000])
+
+
+def test_a_line_that_broke_for_good_is_gone_on_with_by_the_next_call(server, tmp_path):
+    out, server.cuts = tmp_path / "out" / "a.ckpt", [1000, 0]
+    with pytest.raises(ConnectionError, match="1000 bytes are kept, the same command goes on from there; or"):
+        get_weights(server.entry, out)
+    assert os.listdir(out.parent) == ["a.ckpt.part"]
+    assert get_weights(server.entry, out).read_bytes() == server.content
+    assert server.asked == [0, 1000, 1000]
+    assert os.listdir(out.parent) == ["a.ckpt"]
+
+
+def test_what_is_longer_than_the_file_is_not_its_beginning(server, tmp_path):
+    (tmp_path / "a.ckpt.part").write_bytes(bytes(len(server.content) + 1))
+    assert get_weights(server.entry, tmp_path / "a.ckpt").read_bytes() == server.content
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        urllib.error.URLError("no route"),
-        TimeoutError("too slow"),
-        http.client.BadStatusLine("?"),
-        "cut short",
-    ],
+    ("content", "words"),
+    [(b"<!DOCTYPE html>log in", "a web page, perhaps the login of a proxy"), (b"?" * 99, "md5 should be")],
 )
-def test_failed_download_leaves_nothing(known, tmp_path, monkeypatch, error):
-    path, entry = known
+def test_something_else_in_its_place_is_not_kept(server, tmp_path, content, words):
+    server.content = content
+    with pytest.raises(ValueError, match=rf"is not seco_resnet18_1m\.ckpt: .*{words}.* nothing was kept"):
+        get_weights(server.entry, tmp_path / "out" / "a.ckpt")
+    assert os.listdir(tmp_path / "out") == []
 
-    def urlopen(request, timeout):
-        if isinstance(error, str):
-            return Answer(path.read_bytes()[:1000])
-        raise error
 
-    monkeypatch.setattr(fetching.urllib.request, "urlopen", urlopen)
-    words = (
-        "md5 should be"
-        if isinstance(error, str)
-        else "fetch it on another machine, then: seco-lab weights get"
-    )
-    with pytest.raises((ValueError, ConnectionError), match=words):
-        get_weights(entry, tmp_path / "out" / "a.ckpt")
+def test_no_network_leaves_nothing(server, tmp_path):
+    gone = replace(server.entry, url="http://127.0.0.1:9/a.ckpt")
+    with pytest.raises(ConnectionError, match="fetch it on another machine, then: seco-lab weights get"):
+        get_weights(gone, tmp_path / "out" / "a.ckpt")
     assert os.listdir(tmp_path / "out") == []
 
 

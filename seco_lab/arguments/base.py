@@ -76,6 +76,35 @@ def command(commands: Any, name: str, function: str, summary: str, example: str)
     return parser
 
 
+def family(commands: Any, name: str, summary: str, description: str, example: str, kind: str) -> Any:
+    """A subcommand that has subcommands of its own; ``kind`` is what one of them is called in the help."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser.add_subparsers(dest=kind.lower(), required=True, parser_class=Parser, metavar=kind)
+
+
+def add_encoder(parser: argparse.ArgumentParser, *, random: bool = False) -> None:
+    """Which encoder is used, how its file is to be read, and where it runs."""
+    parser.add_argument(
+        "--weights",
+        required=True,
+        metavar="RUN_OR_FILE|random" if random else "RUN_OR_FILE",
+        help="a run of pretrain, a file, or random" if random else "a run of pretrain, or a file",
+    )
+    add_reading(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+
+
+def add_images_at_a_time(parser: argparse.ArgumentParser) -> None:
+    """How many images pass an encoder together."""
+    parser.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """What tells how a file of weights is to be read."""
     parser.add_argument(

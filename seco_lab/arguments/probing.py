@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from seco_lab.arguments.base import Parser, add_reading, amount, command, count, number
+from seco_lab.arguments.base import Parser, add_encoder, amount, command, count, family, number
 
 
 def add_probe(commands: Any) -> None:
     """``probe``."""
-    probe = commands.add_parser(
+    tasks = family(
+        commands,
         "probe",
-        help="measure what features are worth on a labelled task",
-        description="What an encoder is worth on a labelled task, beside what has learnt nothing.",
-        epilog="example:\n  seco-lab probe eurosat --weights runs/seco --data EuroSAT_RGB --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "measure what features are worth on a labelled task",
+        "What an encoder is worth on a labelled task, beside what has learnt nothing.",
+        "seco-lab probe eurosat --weights runs/seco --data EuroSAT_RGB --json",
+        "TASK",
     )
-    tasks = probe.add_subparsers(dest="task", required=True, parser_class=Parser, metavar="TASK")
     for add in (
         _add_eurosat,
         _add_bigearthnet,
@@ -35,15 +34,8 @@ def task(tasks: Any, name: str, function: str, summary: str, data: str, more: st
     """A task with the options that all tasks share; its example ends with ``more``."""
     example = f"seco-lab probe {name} --weights runs/seco --data {data} {more}".rstrip()
     parser = command(tasks, name, f"commands.{function}", summary, example)
-    parser.add_argument(
-        "--weights",
-        required=True,
-        metavar="RUN_OR_FILE|random",
-        help="a run of pretrain, a file, or random",
-    )
-    add_reading(parser)
+    add_encoder(parser, random=True)
     parser.add_argument("--data", required=True, metavar="FOLDER", help="images with labels")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
     parser.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
     return parser
@@ -60,7 +52,7 @@ def add_test_and_size(parser: Parser) -> None:
 def add_class_options(parser: Parser) -> None:
     """What tasks of one label an image share."""
     add_asking(parser)
-    parser.add_argument("--finetune-epochs", type=count, metavar="N", help="fine-tune as well, for N epochs")
+    _add_finetuning(parser)
     parser.add_argument(
         "--official-epochs",
         type=number,
@@ -83,14 +75,22 @@ def add_class_options(parser: Parser) -> None:
     parser.add_argument("--figures", metavar="FOLDER", help="draw what was measured as PNG files")
 
 
-def add_asking(parser: Parser) -> None:
-    """How images with labels are shown to an encoder."""
-    add_test_and_size(parser)
+def _add_finetuning(parser: Parser) -> None:
+    parser.add_argument("--finetune-epochs", type=count, metavar="N", help="fine-tune as well, for N epochs")
+
+
+def _add_measuring(parser: Parser) -> None:
     parser.add_argument(
         "--measure-input",
         action="store_true",
-        help="limits and statistics of its pictures in place of those that the weights learned with",
+        help="limits and statistics of these images in place of those that the weights learned with",
     )
+
+
+def add_asking(parser: Parser) -> None:
+    """How images with labels are shown to an encoder."""
+    add_test_and_size(parser)
+    _add_measuring(parser)
     parser.add_argument("--cache", metavar="FOLDER", help="keep features here, for the next question")
 
 
@@ -103,7 +103,10 @@ def _add_eurosat(tasks: Any) -> None:
 def _add_fmow(tasks: Any) -> None:
     summary = "one of 62 kinds of places a picture"
     add_class_options(task(tasks, "fmow", "class_probing:fmow", summary, "fMoW/train", "--test fMoW/val"))
-    summary = "one of 62 kinds of places, all pictures of a place together"
+    # GASSL publishes neither a script nor the rule by which pictures are combined, so no option asks for it.
+    summary = (
+        "one of 62 kinds of places, all pictures of a place together (by three rules; the paper tells none)"
+    )
     add_asking(
         task(tasks, "fmow-temporal", "class_probing:fmow_temporal", summary, "fMoW/train", "--test fMoW/val")
     )
@@ -127,7 +130,7 @@ def _add_bigearthnet(tasks: Any) -> None:
     parser.add_argument(
         "--mlp-epochs", type=number, default=0, metavar="N", help="a hidden layer as well, at most N epochs"
     )
-    parser.add_argument("--finetune-epochs", type=count, metavar="N", help="fine-tune as well, for N epochs")
+    _add_finetuning(parser)
 
 
 def _add_oscd(tasks: Any) -> None:
@@ -150,11 +153,7 @@ def _add_scenes(parser: Parser, *, tile_px: int, tiles: int, lr: float) -> None:
     parser.add_argument("--lr", type=amount, default=lr, help=f"peak learning rate of Adam ({lr:g})")
     parser.add_argument("--frozen", action="store_true", help="train only what stands on the encoder")
     parser.add_argument("--limit", type=count, help="only so many scenes")
-    parser.add_argument(
-        "--measure-input",
-        action="store_true",
-        help="limits and statistics of the scenes in place of those that the weights learned with",
-    )
+    _add_measuring(parser)
 
 
 def _add_xview(tasks: Any) -> None:

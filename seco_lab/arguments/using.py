@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import add_reading, command, count, number
+from seco_lab.arguments.base import add_encoder, add_images_at_a_time, command, count, number
 
 
 def add_embed(commands: Any) -> None:
@@ -17,10 +17,8 @@ def add_embed(commands: Any) -> None:
         "seco-lab embed cube.zarr --weights runs/seco --out embeddings.parquet",
     )
     embed.add_argument("cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows")
-    embed.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run of pretrain, or a file")
-    add_reading(embed)
-    embed.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
-    embed.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    add_encoder(embed)
+    add_images_at_a_time(embed)
     embed.add_argument("--out", required=True, metavar="PARQUET", help="GeoParquet: a row a patch and season")
 
 
@@ -48,8 +46,7 @@ def add_area(commands: Any) -> None:
         "seco-lab area scene.tif --weights runs/seco --stride-px 16 --out area.tif --rgb rgb.tif",
     )
     area.add_argument("scene", metavar="SCENE", help="a multi-band GeoTIFF of any size, or a Zarr cube")
-    area.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run of pretrain, or a file")
-    add_reading(area)
+    add_encoder(area)
     area.add_argument(
         "--window-px", type=count, default=64, help="side of a window in pixels of the scene (64)"
     )
@@ -63,7 +60,6 @@ def add_area(commands: Any) -> None:
     area.add_argument(
         "--dtype", choices=["float32", "float16"], default="float32", help="float16 halves the file (float32)"
     )
-    area.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
-    area.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    add_images_at_a_time(area)
     area.add_argument("--out", required=True, metavar="TIF", help="a band for each number of a vector")
     area.add_argument("--rgb", metavar="TIF", help="also write a picture of the vectors (PCA) here")

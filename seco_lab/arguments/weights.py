@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from seco_lab.arguments.base import Parser, add_reading, command, count
+from seco_lab.arguments.base import add_reading, command, count, family
 
 
 def add_weights(commands: Any) -> None:
     """``weights``."""
-    weights = commands.add_parser(
+    actions = family(
+        commands,
         "weights",
-        help="files of weights: get, inspect, convert, examine",
-        description="Files of weights: of this toolkit, of the official SeCo and GASSL code, of torchvision.",
-        epilog="example:\n  seco-lab weights inspect seco_resnet18_1m.ckpt --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "files of weights: get, inspect, convert, examine",
+        "Files of weights: of this toolkit, of the official SeCo and GASSL code, of torchvision.",
+        "seco-lab weights inspect seco_resnet18_1m.ckpt --json",
+        "ACTION",
     )
-    actions = weights.add_subparsers(dest="action", required=True, parser_class=Parser, metavar="ACTION")
     name = "commands.weights:"
     command(
         actions,

@@ -96,7 +96,7 @@ def open_tasks(path: str | Path) -> Tasks:
     path = Path(path)
     for file in (path, rejected_path(path)):
         if not file.exists():
-            raise FileNotFoundError(f"no tasks at {file}; make them with seco_lab.catalogs.select_scenes")
+            raise FileNotFoundError(f"no tasks at {file}; make them with seco_lab.catalogs.find_scenes")
     table, about = read_geoparquet(path)
     rejected, _ = read_geoparquet(rejected_path(path))
     _check(table, about, path)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
-from seco_lab import __version__
 from seco_lab.checkpoints.contracts import CONTRACTS
+from seco_lab.checkpoints.downloading import Progress, download
+from seco_lab.checkpoints.opening import is_web_page
 from seco_lab.checkpoints.published import PublishedFile, sums_of
 from seco_lab.checkpoints.weights import read_weights
 from seco_lab.whole import whole_file
-
-_BLOCK_BYTES = 2**20
-_TIMEOUT_S = 60
-Progress = Callable[[int, int | None], None]
 
 
 def get_weights(
@@ -42,15 +34,24 @@ def get_weights(
         FileExistsError: ``out`` is there and is another file.
         ValueError: The checksum is wrong, both sums are named; or, where none is known, the file holds no
             such encoder. Nothing is left behind.
-        OSError: No network, or the disk is full.
+        ConnectionError: No network, or a line that broke for good. What came stays beside ``out`` as
+            ``*.part``, and the same call goes on from there.
+        OSError: The disk is full.
     """
     out = Path(out or entry.file)
     out = out / entry.file if out.is_dir() else out
     if out.exists():
         return _already_there(entry, out)
+    if source is None:
+        part = out.with_name(f"{out.name}.part")
+        _downloaded(entry, part, progress)
+    elif not Path(source).is_file():
+        raise FileNotFoundError(f"no file at {source}; --from takes a copy of {entry.file}")
     with whole_file(out) as partial:
-        with partial.open("wb") as file:
-            _fill(file, entry, source, progress)
+        if source is None:
+            part.replace(partial)
+        else:
+            shutil.copyfile(source, partial)
         _verify(entry, partial, source or entry.url)
     return out
 
@@ -66,25 +67,16 @@ def _already_there(entry: PublishedFile, out: Path) -> Path:
     return out
 
 
-def _fill(file: BinaryIO, entry: PublishedFile, source: str | Path | None, progress: Progress | None) -> None:
-    if source is not None:
-        if not Path(source).is_file():
-            raise FileNotFoundError(f"no file at {source}; --from takes a copy of {entry.file}")
-        with Path(source).open("rb") as copy:
-            shutil.copyfileobj(copy, file, _BLOCK_BYTES)
-        return
-    request = urllib.request.Request(entry.url, headers={"User-Agent": f"seco-lab/{__version__}"})
+def _downloaded(entry: PublishedFile, part: Path, progress: Progress | None) -> None:
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            total = int(answer.headers.get("Content-Length") or 0) or None
-            while block := answer.read(_BLOCK_BYTES):
-                file.write(block)
-                if progress:
-                    progress(file.tell(), total)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
+        download(entry.url, part, progress)
+    except ConnectionError as error:
+        kept = part.stat().st_size
+        if not kept:
+            part.unlink()
+        again = f"; {kept} bytes are kept, the same command goes on from there;" if kept else ";"
         raise ConnectionError(
-            f"cannot download {entry.url} ({reason}); fetch it on another machine, then: "
+            f"cannot download {entry.url} ({error}){again} or fetch it on another machine, then: "
             f"seco-lab weights get {entry.name} --from PATH"
         ) from error
 
@@ -94,6 +86,9 @@ def _verify(entry: PublishedFile, path: Path, source: str | Path) -> None:
     if difference is None and not (entry.md5 or entry.sha256):
         difference = _other_kind(entry, path)
     if difference:
+        with path.open("rb") as file:
+            page = is_web_page(file.read(64))
+        difference = "it is a web page, perhaps the login of a proxy" if page else difference
         raise ValueError(f"{source} is not {entry.file}: {difference}; nothing was kept, get it again")
 
 

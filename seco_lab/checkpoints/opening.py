@@ -163,7 +163,7 @@ def open_file(path: str | Path) -> Opened:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(f"no weights at {path}; wanted is a file, or the folder of a run")
     with path.open("rb") as file:
         head = file.read(9)
     if head[8:] == b"{" and struct.unpack("<Q", head[:8])[0] < path.stat().st_size:
@@ -198,9 +198,14 @@ def _load(path: Path, pickle_module: Any, *, mapped: bool) -> Any:
         )
 
 
+def is_web_page(head: bytes) -> bool:
+    """Whether a file that begins so is a page for a browser, as the login of a proxy is."""
+    return head.lstrip().lower().startswith((b"<!doc", b"<html"))
+
+
 def _no_weights(path: Path, head: bytes) -> str:
     found = "an empty file" if not head else f"a file that begins with {head[:8]!r}"
-    if head.lstrip().lower().startswith((b"<!doc", b"<html")):
+    if is_web_page(head):
         found = "a web page, perhaps saved instead of the download"
     return (
         f"{path} is not a whole checkpoint but {found}; "

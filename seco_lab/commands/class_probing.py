@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seco_lab.commands.probing import told
+from seco_lab.commands.probing import contract_on, told
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, In
     if args.weights == "random":
         return random_weights(train, size_px=args.size_px or _LEAST_PX, seed=args.seed)
     encoder, spec = encoder_of(args)
-    if args.measure_input:
-        spec = measured_spec(train, bands=spec.bands, size_px=spec.size_px, seed=args.seed)
-    return encoder, spec
+
+    def measured(bands: Sequence[str]) -> InputSpec:
+        return measured_spec(train, bands=bands, size_px=spec.size_px, seed=args.seed)
+
+    return encoder, contract_on(args, spec, train, measured)
 
 
 def settings_of(args: argparse.Namespace, spec: InputSpec) -> ProbeSettings:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seco_lab.commands.say import say
 from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from seco_lab.downstream.change_maps import ChangeProtocol
     from seco_lab.downstream.result import Result
+    from seco_lab.input_spec import InputSpec
 
 
 def oscd(args: argparse.Namespace) -> dict[str, Any]:
@@ -73,6 +77,31 @@ def _change_protocol(args: argparse.Namespace) -> ChangeProtocol:
     if args.protocol == "official":
         return UNetProtocol.official(epochs=epochs, seed=args.seed)
     return UNetProtocol(epochs=epochs, seed=args.seed)
+
+
+def contract_on(
+    args: argparse.Namespace,
+    spec: InputSpec,
+    data: xr.Dataset,
+    measured: Callable[[Sequence[str]], InputSpec],
+) -> InputSpec:
+    """The contract that an encoder is asked under: its own, or with ``--measure-input`` a measured one.
+
+    Raises:
+        LookupError: The data lack bands that the encoder sees.
+    """
+    from seco_lab.downstream.untrained import bands_like
+
+    near = bands_like(spec, data)
+    if args.measure_input:
+        return measured(near)
+    if near != spec.bands:
+        raise LookupError(
+            f"the encoder expects {', '.join(spec.bands)} of {spec.sensor}, the data are from "
+            f"{data.attrs['sensor']}; --measure-input shows it {', '.join(near)}, with limits and statistics "
+            "of these pictures"
+        )
+    return spec
 
 
 def told(result: Result, args: argparse.Namespace, more: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -13,14 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from seco_lab.downstream.features import FeatureOptions, encoder_entry, extract_both
+from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
+from seco_lab.downstream.features import FeatureOptions, extract_both
 from seco_lab.downstream.finetune import FinetuneConfig, Supervision, finetuned_scores
 from seco_lab.downstream.floors import unlearnt_features
-from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE, ProbeOutcome
 from seco_lab.downstream.mlp import mlp_probe
 from seco_lab.downstream.multilabel import (
     OFFICIAL_BATCH,
-    MultilabelOutcome,
     check_multilabel,
     label_subset,
     multilabel_names,
@@ -31,7 +31,6 @@ from seco_lab.downstream.multilabel import (
 )
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
-from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.sources import read_cube
 
@@ -156,7 +155,7 @@ def _cubes(cube: xr.Dataset, test: xr.Dataset | None, seed: int) -> SplitCubes:
     return SplitCubes(*parts, f"no test list: {HOLDOUT_SHARE:.0%} of the patches held out, seed {seed}")
 
 
-def _settings(found: MultilabelOutcome, share: float, precision: str, spec: InputSpec) -> dict[str, Any]:
+def _settings(found: ProbeOutcome, share: float, precision: str, spec: InputSpec) -> dict[str, Any]:
     return {
         "linear": {
             "method": "logistic regression a class, standardised features, L-BFGS",
@@ -190,7 +189,7 @@ class _Task:
     def truth(self) -> NDArray[np.uint8]:
         return multilabels_of(self.cubes.test)
 
-    def probe(self, train: NDArray, test: NDArray) -> MultilabelOutcome:
+    def probe(self, train: NDArray, test: NDArray) -> ProbeOutcome:
         options = {"strengths": self.strengths, "seed": self.seed, "device": self.device}
         return multilabel_probe(train, self.labels, test, **options)
 
@@ -236,33 +235,15 @@ class _Task:
 
     def protocol(self, encoder: nn.Module, spec: InputSpec, settings: dict[str, Any]) -> Protocol:
         train = len(self.labels)
-        return Protocol(
-            task="bigearthnet",
-            kind="sound",
-            split=self.cubes.how,
-            train_hash=cube_hash(self.cubes.train),
-            test_hash=cube_hash(self.cubes.test),
-            sizes={
-                "train": train,
-                "validation": round(VALIDATION_SHARE * train) if settings["linear"]["validation"] else 0,
-                "test": len(self.truth),
-            },
-            classes=self.names,
-            seed=self.seed,
-            settings=settings,
-            encoder=encoder_entry(encoder),
-            input_spec=spec.to_dict(),
-            notes=tuple(self._notes(spec)),
-        )
+        held = round(VALIDATION_SHARE * train) if settings["linear"]["validation"] else 0
+        return cube_protocol(
+            encoder, spec, self.cubes, task="bigearthnet", sizes=(train, held, len(self.truth)),
+            classes=self.names, settings=settings, notes=self._notes(spec), seed=self.seed,
+        )  # fmt: skip
 
     def _notes(self, spec: InputSpec) -> list[str]:
         """What a reader of the number should know."""
-        notes, size = [], int(self.cubes.train.sizes["x"])
-        if size != spec.size_px:
-            notes.append(f"patches of {size} px were resized to {spec.size_px} px, bilinear")
-        refused = max(len(c.attrs.get("refused", ())) for c in (self.cubes.train, self.cubes.test))
-        if refused:
-            notes.append(f"{refused} patches could not be read and were left out")
+        notes = input_notes(spec, self.cubes, what="patches")
         for part, what in ((self.labels, "training"), (self.truth, "test")):
             absent = [n for n, shown in zip(self.names, part.sum(0), strict=True) if not shown]
             if absent:

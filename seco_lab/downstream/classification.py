@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.cube import join_cubes
-from seco_lab.downstream.features import FeatureOptions, encoder_entry, extract_both
+from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
+from seco_lab.downstream.features import FeatureOptions, extract_both
 from seco_lab.downstream.finetune import FinetuneConfig, Supervision, finetuned_scores
 from seco_lab.downstream.floors import nearest_by_coordinates, unlearnt_features
 from seco_lab.downstream.knn import knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_under
-from seco_lab.downstream.linear_probe import ProbeOutcome, linear_probe
-from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE
+from seco_lab.downstream.linear_probe import linear_probe
+from seco_lab.downstream.logistic import STRENGTHS, VALIDATION_SHARE, ProbeOutcome
 from seco_lab.downstream.metrics import correct, macro_f1, per_class_accuracy
 from seco_lab.downstream.result import Protocol as Told
 from seco_lab.downstream.result import Result, Score
 from seco_lab.downstream.splits import SplitCubes, split_cubes
-from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 
 TOP = 5
@@ -195,6 +195,22 @@ def evaluate_classes(
     return Result(name, "accuracy", scores, others, per_class, _protocol(task, encoder, spec, told, seed))
 
 
+def evaluate_cubes(
+    task_of: Callable[..., ClassTask],
+    encoder: nn.Module,
+    spec: InputSpec,
+    train_cube: xr.Dataset,
+    test_cube: xr.Dataset | None = None,
+    settings: ProbeSettings | None = None,
+    *,
+    name: str = "encoder",
+) -> Result:
+    """Judge an encoder on the task that ``task_of``, such as ``fmow_task``, makes of labelled cubes."""
+    settings = settings or ProbeSettings()
+    task = task_of(train_cube, test_cube, seed=settings.seed)
+    return evaluate_classes(task, encoder, spec, settings, name=name)
+
+
 def _linear(task: ClassTask, features: Sequence[NDArray], settings: ProbeSettings) -> ProbeOutcome:
     return linear_probe(
         features[0], task.labels, features[1],
@@ -241,34 +257,9 @@ def _protocol(
     task: ClassTask, encoder: nn.Module, spec: InputSpec, settings: dict[str, Any], seed: int
 ) -> Told:
     held = int(holdout(task.labels, VALIDATION_SHARE, seed=seed).sum())
-    return Told(
-        task=task.name,
-        kind="sound",
-        split=task.cubes.how,
-        train_hash=cube_hash(task.cubes.train),
-        test_hash=cube_hash(task.cubes.test),
-        sizes={"train": len(task.labels), "validation": held, "test": len(task.truth)},
-        classes=task.classes,
-        seed=seed,
-        settings=settings,
-        encoder=encoder_entry(encoder),
-        input_spec=spec.to_dict(),
-        notes=tuple(_notes(task, spec)),
-    )
-
-
-def _notes(task: ClassTask, spec: InputSpec) -> list[str]:
-    """What a reader of the number should know."""
-    notes = []
-    sensor, size = task.cubes.train.attrs["sensor"], int(task.cubes.train.sizes["x"])
-    if sensor != spec.sensor:
-        notes.append(f"the encoder's contract is for {spec.sensor}, the images are {sensor}")
-    if size != spec.size_px:
-        notes.append(f"images of {size} px were resized to {spec.size_px} px, bilinear")
-    refused = [cube.attrs.get("refused", ()) for cube in (task.cubes.train, task.cubes.test)]
-    if any(len(part) for part in refused):
-        notes.append(f"{max(map(len, refused))} files could not be read and were left out")
     absent = [n for i, n in enumerate(task.classes) if i not in task.truth]
-    if absent:
-        notes.append(f"no test image shows {', '.join(absent)}")
-    return notes
+    notes = [f"no test image shows {', '.join(absent)}"] if absent else []
+    return cube_protocol(
+        encoder, spec, task.cubes, task=task.name, sizes=(len(task.labels), held, len(task.truth)),
+        classes=task.classes, settings=settings, notes=input_notes(spec, task.cubes) + notes, seed=seed,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from seco_lab.downstream.detection_scores import Judged, average_precisions, det
 from seco_lab.downstream.finetune import turned_boxes
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained, by_class
-from seco_lab.downstream.scene_splits import scene_protocol, split_scenes
+from seco_lab.downstream.scene_splits import TEST_SHARE, scene_protocol, split_scenes
 from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
 from seco_lab.downstream.tiles import (
     Corner,
@@ -193,7 +193,7 @@ def evaluate_detection(
     task: str = "detection",
     name: str = "encoder",
     baselines: bool = True,
-    test_share: float = 0.2,
+    test_share: float = TEST_SHARE,
     seed: int = 0,
     device: str = "auto",
     progress: bool = False,

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.labels import labels_of
@@ -103,9 +103,7 @@ def evaluate_eurosat(
     """
     options = FeatureOptions(batch_size, device, precision, cache, progress)
     settings = ProbeSettings(size_px, baselines, finetune_config, official_epochs, strengths, seed, options)
-    return evaluate_classes(
-        eurosat_task(train_cube, test_cube, seed=seed), encoder, spec, settings, name=name
-    )
+    return evaluate_cubes(eurosat_task, encoder, spec, train_cube, test_cube, settings, name=name)
 
 
 def eurosat_task(train_cube: xr.Dataset, test_cube: xr.Dataset | None = None, *, seed: int = 0) -> ClassTask:

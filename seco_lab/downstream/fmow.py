@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from torch import nn
 
-from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.result import Result
@@ -64,9 +64,7 @@ def evaluate_fmow(
     name: str = "encoder",
 ) -> Result:
     """Accuracy and mean F1 over the classes on single pictures; see ``evaluate_classes``."""
-    settings = settings or ProbeSettings()
-    task = fmow_task(train_cube, test_cube, seed=settings.seed)
-    return evaluate_classes(task, encoder, spec, settings, name=name)
+    return evaluate_cubes(fmow_task, encoder, spec, train_cube, test_cube, settings, name=name)
 
 
 def evaluate_fmow_temporal(

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 from torch import nn
 
-from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.result import Result
@@ -62,6 +62,4 @@ def evaluate_geoimagenet(
     name: str = "encoder",
 ) -> Result:
     """Top-1 and top-5 accuracy, beside the nearest training picture on the map; see ``evaluate_classes``."""
-    settings = settings or ProbeSettings()
-    task = geoimagenet_task(train_cube, test_cube, seed=settings.seed)
-    return evaluate_classes(task, encoder, spec, settings, name=name)
+    return evaluate_cubes(geoimagenet_task, encoder, spec, train_cube, test_cube, settings, name=name)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,34 +13,11 @@ from seco_lab.downstream.labels import holdout
 from seco_lab.downstream.logistic import (
     STRENGTHS,
     VALIDATION_SHARE,
-    check_probe,
+    ProbeOutcome,
+    chosen_probe,
     fit_scores,
     scores_of,
-    standardised,
 )
-from seco_lab.nn.devices import choose_device
-
-
-@dataclass(frozen=True)
-class ProbeOutcome:
-    """What a probe chose and answered.
-
-    Attributes:
-        scores: Shape (M, C), logits of each test row; the highest is the answer.
-        strength: The strength chosen.
-        validation: Accuracy on the validation part by strength; empty where the data were too few for one.
-        converged: Whether the last fit reached its optimum within its budget of evaluations.
-    """
-
-    scores: NDArray[np.float32]
-    strength: float
-    validation: dict[float, float]
-    converged: bool
-
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """Class of each test row, shape (M,)."""
-        return self.scores.argmax(1)
 
 
 def fit_logistic(
@@ -99,36 +74,15 @@ def linear_probe(
     Raises:
         ValueError: NaN in the features, or no strength.
     """
-    check_probe(features, test_features, strengths)
-    where, classes = choose_device(device), int(labels.max()) + 1
-    held = holdout(labels, VALIDATION_SHARE, seed=seed) if held is None else held
-    if held.any():
-        validation, start = _path(features, labels, held, strengths, classes, where)
-        # The first of equals is the strongest, the most careful one.
-        strength = max(validation, key=lambda value: (validation[value], value))
-        start = start[strength]
-    else:
-        validation, start = {}, None
-        strength = sorted(strengths)[len(strengths) // 2]
-    x, test = (part.to(where) for part in standardised(features, test_features))
-    weights, converged = fit_logistic(x, torch.as_tensor(labels).to(where), classes, strength, start=start)
-    return ProbeOutcome(scores_of(test, weights).cpu().numpy(), strength, validation, converged)
+    classes = int(labels.max()) + 1
 
+    def fit(x: Tensor, y: Tensor, strength: float, start: Tensor | None) -> tuple[Tensor, bool]:
+        return fit_logistic(x, y, classes, strength, start=start)
 
-def _path(
-    features: NDArray,
-    labels: NDArray[np.int64],
-    held: NDArray[np.bool_],
-    strengths: Sequence[float],
-    classes: int,
-    device: torch.device,
-) -> tuple[dict[float, float], dict[float, Tensor]]:
-    """Validation accuracy and weights by strength, strong to weak, each starting where the last ended."""
-    x, val = (part.to(device) for part in standardised(features[~held], features[held]))
-    y, truth = (torch.as_tensor(labels[part]).to(device) for part in (~held, held))
-    accuracy, weights, current = {}, {}, None
-    for strength in sorted(strengths, reverse=True):
-        current, _ = fit_logistic(x, y, classes, strength, start=current)
-        weights[strength] = current
-        accuracy[strength] = float((predict_logistic(val, current) == truth).float().mean())
-    return accuracy, weights
+    def accuracy(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+        return float((scores.argmax(1) == truth).mean())
+
+    return chosen_probe(
+        features, labels, test_features, fit=fit, judge=accuracy, strengths=strengths, device=device,
+        held=holdout(labels, VALIDATION_SHARE, seed=seed) if held is None else held,
+    )  # fmt: skip

@@ -1,8 +1,9 @@
-"""What every logistic regression on frozen features shares: scaling, one L-BFGS fit, what it refuses."""
+"""What every logistic regression on frozen features shares: scaling, one L-BFGS fit, a chosen strength."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,11 +12,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seco_lab.downstream.labels import check_finite
+from seco_lab.nn.devices import choose_device
 
 # Weight of the penalty ||W||^2 / 2 beside the mean loss.
 STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 VALIDATION_SHARE = 0.2
 _EVALUATIONS = 150
+
+# From standardised features (N, D), targets (N, ...), a strength and weights to start from (or None) to
+# weights (C, D + 1) and whether they converged.
+Fit = Callable[[Tensor, Tensor, float, Tensor | None], tuple[Tensor, bool]]
+
+
+@dataclass(frozen=True)
+class ProbeOutcome:
+    """What a probe chose and answered.
+
+    Attributes:
+        scores: Shape (M, C), logits of each test row.
+        strength: The strength chosen.
+        validation: Score on the validation part by strength; empty where the data were too few for one.
+        converged: Whether the last fit reached its optimum within its budget of evaluations.
+    """
+
+    scores: NDArray[np.float32]
+    strength: float
+    validation: dict[float, float]
+    converged: bool
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Class of the highest score of each test row, shape (M,)."""
+        return self.scores.argmax(1)
 
 
 def check_probe(features: NDArray, test_features: NDArray, strengths: Sequence[float]) -> None:
@@ -87,3 +115,47 @@ def fit_scores(
 def scores_of(x: Tensor, weights: Tensor) -> Tensor:
     """Scores (M, C) of standardised features (M, D) under weights (C, D + 1)."""
     return F.linear(x, weights[:, :-1], weights[:, -1])
+
+
+def chosen_probe(
+    features: NDArray,
+    targets: NDArray,
+    test_features: NDArray,
+    *,
+    fit: Fit,
+    judge: Callable[[NDArray[np.float32], NDArray], float],
+    held: NDArray[np.bool_],
+    strengths: Sequence[float],
+    device: str | torch.device = "auto",
+) -> ProbeOutcome:
+    """Choose the strength on held-out training rows, fit again on all of them, answer the test rows.
+
+    The test rows are never looked at before the answer. Without held-out rows the strength in the middle is
+    taken; of equally good ones the strongest, the most careful.
+
+    Args:
+        features: Shape (N, D).
+        targets: Shape (N, ...).
+        test_features: Shape (M, D).
+        fit: One regression.
+        judge: From scores (V, C) and targets (V, ...) of the held-out rows to what is to be high.
+        held: Shape (N,), the rows to choose on.
+        strengths: Penalties to try.
+        device: Where to fit.
+
+    Raises:
+        ValueError: NaN in the features, or no strength.
+    """
+    check_probe(features, test_features, strengths)
+    where, found, path = choose_device(device), {}, {}
+    if held.any():
+        x, val = (part.to(where) for part in standardised(features[~held], features[held]))
+        y, current = torch.as_tensor(targets[~held]).to(where), None
+        for tried in sorted(strengths, reverse=True):
+            current, _ = fit(x, y, tried, current)
+            path[tried], found[tried] = current, judge(scores_of(val, current).cpu().numpy(), targets[held])
+    middle = sorted(strengths)[len(strengths) // 2]
+    strength = max(found, key=lambda tried: (found[tried], tried)) if found else middle
+    x, test = (part.to(where) for part in standardised(features, test_features))
+    weights, converged = fit(x, torch.as_tensor(targets).to(where), strength, path.get(strength))
+    return ProbeOutcome(scores_of(test, weights).cpu().numpy(), strength, found, converged)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,35 +13,16 @@ from torch import Tensor
 from seco_lab.downstream.logistic import (
     STRENGTHS,
     VALIDATION_SHARE,
-    check_probe,
+    ProbeOutcome,
+    chosen_probe,
     fit_scores,
-    scores_of,
-    standardised,
 )
 from seco_lab.downstream.metrics import bootstrap_means
 from seco_lab.downstream.ranking import average_precision, resampled_average_precision
 from seco_lab.downstream.result import Score
-from seco_lab.nn.devices import choose_device
 
 OFFICIAL_BATCH = 256
 _FEWEST = 10
-
-
-@dataclass(frozen=True)
-class MultilabelOutcome:
-    """What a probe chose and answered.
-
-    Attributes:
-        scores: Shape (M, C), logits of the test rows.
-        strength: The strength chosen.
-        validation: Micro average precision on the validation part by strength; empty where rows were too few.
-        converged: Whether the last fit reached its optimum within its budget of evaluations.
-    """
-
-    scores: NDArray[np.float32]
-    strength: float
-    validation: dict[float, float]
-    converged: bool
 
 
 def multilabels_of(cube: xr.Dataset) -> NDArray[np.uint8]:
@@ -138,7 +117,7 @@ def multilabel_probe(
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
     device: str = "auto",
-) -> MultilabelOutcome:
+) -> ProbeOutcome:
     """Choose the strength on a fifth of the training rows, fit again on all of them, answer the test rows.
 
     Args:
@@ -152,13 +131,17 @@ def multilabel_probe(
     Raises:
         ValueError: NaN in the features, or no strength.
     """
-    check_probe(features, test_features, strengths)
-    where = choose_device(device)
-    strength, validation = _strength(features, labels, strengths, seed, where)
-    x, test = (part.to(where) for part in standardised(features, test_features))
-    weights, converged = fit_multilabel(x, torch.as_tensor(labels).to(where), strength)
-    scores = scores_of(test, weights).cpu().numpy()
-    return MultilabelOutcome(scores, strength, validation, converged)
+
+    def fit(x: Tensor, y: Tensor, strength: float, start: Tensor | None) -> tuple[Tensor, bool]:
+        return fit_multilabel(x, y, strength, start=start)
+
+    def micro_ap(scores: NDArray[np.float32], truth: NDArray) -> float:
+        return float(average_precision(scores, truth) or 0.0)
+
+    return chosen_probe(
+        features, labels, test_features, fit=fit, judge=micro_ap, held=held_rows(labels, seed=seed),
+        strengths=strengths, device=device,
+    )  # fmt: skip
 
 
 def held_rows(labels: NDArray, *, seed: int = 0) -> NDArray[np.bool_]:
@@ -168,22 +151,6 @@ def held_rows(labels: NDArray, *, seed: int = 0) -> NDArray[np.bool_]:
         rows = np.random.default_rng(seed).permutation(len(labels))
         held[rows[: round(VALIDATION_SHARE * len(labels))]] = True
     return held if labels[held].any() else np.zeros(len(labels), bool)
-
-
-def _strength(
-    features: NDArray, labels: NDArray, strengths: Sequence[float], seed: int, device: torch.device
-) -> tuple[float, dict[float, float]]:
-    """The strength of the best micro average precision on held-out rows; of equals the strongest."""
-    held = held_rows(labels, seed=seed)
-    if not held.any():
-        return sorted(strengths)[len(strengths) // 2], {}
-    x, val = (part.to(device) for part in standardised(features[~held], features[held]))
-    y, found, weights = torch.as_tensor(labels[~held]).to(device), {}, None
-    for strength in sorted(strengths, reverse=True):
-        weights, _ = fit_multilabel(x, y, strength, start=weights)
-        scores = scores_of(val, weights).cpu().numpy()
-        found[strength] = float(average_precision(scores, labels[held]) or 0.0)
-    return max(found, key=lambda value: (found[value], value)), found
 
 
 def per_class_precision(

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 from torch import nn
 
-from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_classes
+from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.result import Result
@@ -20,16 +20,18 @@ def load_naip(
     *,
     bands: str | None = None,
     split: str | None = None,
+    size_px: int | None = None,
     limit: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """NAIP land cover as a labelled cube of one season.
 
     Args:
-        root: Folder of GeoTIFF tiles with ``labels.csv``, of numbered arrays with ``y.npy``, or a Zarr cube
-            made of one.
+        root: Folder of GeoTIFF tiles with ``labels.csv``, of numbered arrays with ``y.npy``, of whole scenes
+            with a raster of classes (``labels.tif``, ``CDL_....tif``), or a Zarr cube made of one.
         bands: "rgb", "all" or names; all if left out.
         split: Only that split, such as "train".
+        size_px: Side of the tiles that whole scenes are cut into; 64 by default.
         limit: Only so many tiles, spread over the list.
         progress: Show a bar where reading takes long.
 
@@ -38,7 +40,7 @@ def load_naip(
         LookupError: No known layout or band.
         ValueError: Nothing readable, or a cube without labels.
     """
-    cube = read_cube(root, bands=bands, split=split, limit=limit, progress=progress)
+    cube = read_cube(root, bands=bands, split=split, size_px=size_px, limit=limit, progress=progress)
     labels_of(cube)
     return cube
 
@@ -58,6 +60,4 @@ def evaluate_naip(
     name: str = "encoder",
 ) -> Result:
     """Accuracy and mean F1 over the kinds of land cover; see ``evaluate_classes``."""
-    settings = settings or ProbeSettings()
-    task = naip_task(train_cube, test_cube, seed=settings.seed)
-    return evaluate_classes(task, encoder, spec, settings, name=name)
+    return evaluate_cubes(naip_task, encoder, spec, train_cube, test_cube, settings, name=name)

@@ -22,11 +22,12 @@ from seco_lab.downstream.change_maps import (
     change_vectors,
 )
 from seco_lab.downstream.change_scores import CityScore, overall
+from seco_lab.downstream.cube_protocol import other_sensor
 from seco_lab.downstream.features import encoder_entry
-from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.metrics import paired_bootstrap
 from seco_lab.downstream.pairs import PATCH_PX, Folds, city_folds, has_labels, judged
 from seco_lab.downstream.result import Protocol, Result
+from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained
 from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
@@ -146,20 +147,19 @@ def evaluate_oscd(
     kept = _usable(cities)
     folds = city_folds(kept, groups=groups)
     options = {"device": device, "progress": progress}
-    answers = {"encoder": protocol.answer(encoder, spec, kept, folds, **options)}
+
+    def answered_by(one: nn.Module) -> dict[str, CityAnswer]:
+        return protocol.answer(one, spec, kept, folds, **options)
+
+    answers = beside_untrained(encoder, answered_by, baselines=baselines, seed=seed)
     if baselines:
         answers |= _baselines(kept, folds, spec)
-        untrained = untrained_like(encoder, seed=seed)
-        answers["untrained"] = protocol.answer(untrained, spec, kept, folds, **options)
     scores = {who: overall(kept, found, seed=seed) for who, found in answers.items()}
     detail = {who: _by_city(kept, found) for who, found in answers.items()}
-    others = {
-        f"{who}_{key}": scores[who][key] for who in answers if who != "encoder" for key in _SHOWN
-        if key in scores[who]
-    }  # fmt: skip
-    per_city = {city: score.f1 for city, score in detail["encoder"].items()}
+    shown = {who: {key: found[key] for key in _SHOWN if key in found} for who, found in scores.items()}
+    per_city = {city: score.f1 for city, score in detail[ENCODER].items()}
     settings = protocol.settings() | _described(detail)
-    return Result(name, "f1", scores["encoder"], others, per_city,
+    return Result(name, "f1", scores[ENCODER], baseline_scores(shown), per_city,
                   _protocol(encoder, spec, cities, kept, folds, protocol.kind, settings, seed))  # fmt: skip
 
 
@@ -202,13 +202,13 @@ def _by_city(cities: Mapping[str, xr.Dataset], answers: Mapping[str, CityAnswer]
 
 def _described(detail: Mapping[str, Mapping[str, CityScore]]) -> dict[str, Any]:
     """All numbers of each city, and by how much the encoder's AUC differs from that of each baseline."""
-    own = detail["encoder"]
+    own = detail[ENCODER]
     out: dict[str, Any] = {"cities": {city: score.to_dict() for city, score in own.items()}}
     out["baseline_cities"] = {
         who: {city: score.to_dict() for city, score in found.items()}
-        for who, found in detail.items() if who != "encoder"
+        for who, found in detail.items() if who != ENCODER
     }  # fmt: skip
-    pairs = {who: _auc_pairs(own, found) for who, found in detail.items() if who != "encoder"}
+    pairs = {who: _auc_pairs(own, found) for who, found in detail.items() if who != ENCODER}
     out["auc_above"] = {
         who: vars(paired_bootstrap(*np.array(values).T)) for who, values in pairs.items() if values
     }
@@ -269,9 +269,7 @@ def _hash(cities: Mapping[str, xr.Dataset], names: Sequence[str]) -> str:
 
 def _notes(spec: InputSpec, given: Mapping[str, xr.Dataset], cities: Mapping[str, xr.Dataset]) -> list[str]:
     """What a reader of the number should know."""
-    notes, sensor = [], str(next(iter(cities.values())).attrs["sensor"])
-    if sensor != spec.sensor:
-        notes.append(f"the encoder's contract is for {spec.sensor}, the scenes are {sensor}")
+    notes = other_sensor(spec, str(next(iter(cities.values())).attrs["sensor"]), "scenes")
     absent = sorted(set(given) - set(cities))
     if absent:
         notes.append(f"without labels and left out: {', '.join(absent)}")

@@ -12,11 +12,13 @@ import xarray as xr
 from torch import nn
 
 from seco_lab.data.split import blocks_of, chance_of
+from seco_lab.downstream.cube_protocol import other_sensor
 from seco_lab.downstream.features import encoder_entry
 from seco_lab.downstream.result import Protocol
 from seco_lab.input_spec import InputSpec
 
 _BLOCK_KM = 5.0
+TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def split_scenes(
     scenes: Mapping[str, xr.Dataset],
     test: Mapping[str, xr.Dataset] | None = None,
     *,
-    share: float = 0.2,
+    share: float = TEST_SHARE,
     seed: int = 0,
 ) -> SceneSplit:
     """Which scenes are tested: others of their own, else the lists, else blocks of 5 km drawn by the seed.
@@ -48,10 +50,10 @@ def split_scenes(
     """
     if test is not None:
         return SceneSplit(scenes, test, "test scenes of their own")
-    if len(scenes) < 2 or not 0 < share < 1:
-        raise ValueError(
-            f"training and test need two scenes and a share between 0 and 1, got {len(scenes)} and {share}"
-        )
+    if not 0 < share < 1:
+        raise ValueError(f"the share of test scenes must lie between 0 and 1, got {share}")
+    if len(scenes) < 2:
+        raise ValueError(f"training and test need two scenes or more, got {len(scenes)}; take more of them")
     listed = {n: str(s["split"].values[0]) if "split" in s.variables else "" for n, s in scenes.items()}
     parts = [{n: scenes[n] for n in scenes if listed[n] == split} for split in ("train", "test")]
     if all(parts):
@@ -128,9 +130,8 @@ def scene_protocol(
         settings: Everything fixed or chosen.
         seed: Seed of every draw.
     """
-    notes, sensor = list(getattr(scenes, "notes", ())), str(next(iter(scenes.values())).attrs["sensor"])
-    if sensor != spec.sensor:
-        notes.append(f"the encoder's contract is for {spec.sensor}, the scenes are {sensor}")
+    sensor = str(next(iter(scenes.values())).attrs["sensor"])
+    notes = [*getattr(scenes, "notes", ()), *other_sensor(spec, sensor, "scenes")]
     return Protocol(
         task=task,
         kind=kind,

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.downstream.classification import ProbeSettings
-from seco_lab.downstream.features import encoder_entry, extract_both
+from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
+from seco_lab.downstream.features import extract_both
 from seco_lab.downstream.floors import unlearnt_features
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_under
 from seco_lab.downstream.linear_probe import linear_probe
@@ -20,7 +21,6 @@ from seco_lab.downstream.logistic import VALIDATION_SHARE
 from seco_lab.downstream.metrics import correct, macro_f1, per_class_accuracy
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
-from seco_lab.embeddings import cube_hash
 from seco_lab.input_spec import InputSpec
 
 
@@ -272,21 +272,10 @@ def _protocol(
         "unit_of_sizes": "places",
         "size_px": spec.size_px,
     }
-    return Protocol(
-        task=task,
-        kind="sound",
-        split=places.cubes.how,
-        train_hash=cube_hash(places.cubes.train),
-        test_hash=cube_hash(places.cubes.test),
-        sizes={
-            "train": len(train.labels),
-            "validation": int(holdout(train.labels, VALIDATION_SHARE, seed=seed).sum()),
-            "test": len(test.labels),
-        },
-        classes=places.classes,
-        seed=seed,
-        settings=settings | numbers,
-        encoder=encoder_entry(encoder),
-        input_spec=spec.to_dict(),
-        notes=(f"{left_out} training images without data were left out",) if left_out else (),
-    )
+    held = int(holdout(train.labels, VALIDATION_SHARE, seed=seed).sum())
+    notes = [f"{left_out} training images without data were left out"] if left_out else []
+    return cube_protocol(
+        encoder, spec, places.cubes, task=task, sizes=(len(train.labels), held, len(test.labels)),
+        classes=places.classes, settings=settings | numbers,
+        notes=input_notes(spec, places.cubes) + notes, seed=seed,
+    )  # fmt: skip

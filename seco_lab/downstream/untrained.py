@@ -11,6 +11,9 @@ from torch import nn
 from seco_lab.data import input_spec_for
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
+from seco_lab.sensors import sensor_named
+
+_SAME_COLOUR_NM = 50.0
 
 
 def random_weights(
@@ -50,3 +53,32 @@ def measured_spec(cube: xr.Dataset, *, bands: str | Sequence[str], size_px: int,
         train = np.flatnonzero(cube["split"].values.astype(str) == "train")
         rows = train if train.size else None
     return input_spec_for(cube, bands=bands, size_px=size_px, rows=rows, seed=seed)
+
+
+def bands_like(spec: InputSpec, cube: xr.Dataset) -> tuple[str, ...]:
+    """The bands of a cube that show what an encoder learned to see, in its order.
+
+    A band of the same name, else the one nearest in wavelength: red, green, blue and near infrared of an
+    aerial picture for B04, B03, B02 and B08 of Sentinel-2.
+
+    Args:
+        spec: The encoder's input contract.
+        cube: The other imagery.
+
+    Raises:
+        LookupError: For a band there is none within 50 nm.
+    """
+    held, own = [str(name) for name in cube["band"].values], sensor_named(spec.sensor)
+    if set(spec.bands) <= set(held):
+        return spec.bands
+    sensor = sensor_named(cube.attrs["sensor"])
+    lengths = np.array([sensor.band(name).wavelength_nm for name in held])
+    wanted = np.array([own.band(name).wavelength_nm for name in spec.bands])
+    apart = np.abs(wanted[:, None] - lengths)
+    bare = [name for name, row in zip(spec.bands, apart, strict=True) if row.min() > _SAME_COLOUR_NM]
+    if bare:
+        raise LookupError(
+            f"the encoder sees {', '.join(spec.bands)} of {own.name}; the data have {', '.join(held)} of "
+            f"{sensor.name}, and none of them is like {', '.join(bare)}"
+        )
+    return tuple(held[column] for column in apart.argmin(1))

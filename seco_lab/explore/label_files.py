@@ -16,7 +16,7 @@ from seco_lab.whole import whole_file
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-_MARK = "seco_lab labels"
+LABELS_MARK = "seco_lab labels"
 _SUFFIXES = (".json", ".parquet")
 
 
@@ -81,7 +81,7 @@ def save_labels(
     plain = {str(patch): str(label) for patch, label in labels.items()}
     with whole_file(path) as partial:
         if path.suffix == ".json":
-            text = json.dumps({"format": _MARK, "labels": plain}, ensure_ascii=False, indent=1)
+            text = json.dumps({"format": LABELS_MARK, "labels": plain}, ensure_ascii=False, indent=1)
             partial.write_text(text + "\n", encoding="utf-8")
         else:
             _table(plain, patches, lonlat).to_parquet(partial, index=False)

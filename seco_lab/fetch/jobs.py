@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -18,9 +17,9 @@ from seco_lab.sensors import SENTINEL2_L2A
 SCL = "SCL"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """One scene that may show a place in a season; columns of the tasks.
+    """One scene that may show a place in a season; columns of the tasks. There are very many, so it is small.
 
     Attributes:
         others: Further scenes of the same pass, where they show the patch only together.
@@ -51,7 +50,7 @@ class Candidate:
         """All files that may be read."""
         return [href for part in self.parts for href in part.assets.values()]
 
-    @cached_property
+    @property
     def assets(self) -> Mapping[str, str]:
         """Band name -> unsigned address."""
         return json.loads(self.files)
@@ -130,8 +129,9 @@ def jobs_of(tasks: Tasks) -> list[Job]:
     if not len(tasks):
         raise ValueError("no places: the tasks are empty")
     count = int(tasks.table["season"].max()) + 1
-    records = tasks.table.drop(columns="geometry").to_dict("records")  # sorted by place, season and rank
-    by_place = groupby(records, key=itemgetter("patch"))
+    names = [name for name in tasks.table if name != "geometry"]
+    rows = zip(*(tasks.table[name] for name in names), strict=True)  # sorted by place, season and rank
+    by_place = groupby((dict(zip(names, row, strict=True)) for row in rows), key=itemgetter("patch"))
     return [_job(position, patch, list(rows), count) for position, (patch, rows) in enumerate(by_place)]
 
 
@@ -149,7 +149,7 @@ def _job(position: int, patch: str, rows: list[dict[str, Any]], count: int) -> J
 def _candidates(rows: Iterable[Mapping[str, Any]]) -> tuple[Candidate, ...]:
     """Candidates of a season; rows of one rank are one."""
     by_rank = [[_candidate(row) for row in parts] for _, parts in groupby(rows, key=itemgetter("rank"))]
-    return tuple(replace(first, others=tuple(others)) for first, *others in by_rank)
+    return tuple(replace(first, others=tuple(rest)) if rest else first for first, *rest in by_rank)
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

@@ -221,8 +221,8 @@ def read_into(
                     f"{in_a_row} places in a row could not be read, so this run ends: {outcome.detail}; what "
                     "was read is kept, the same command goes on"
                 )
-            bar.update()
-            bar.set_postfix_str(_told(ledger, received, bar.format_dict["elapsed"]), refresh=False)
+            if bar.update():  # it was drawn: counting all places for each of them would take longer than that
+                bar.set_postfix_str(_told(ledger, received, bar.format_dict["elapsed"]), refresh=False)
 
 
 def _told(ledger: Ledger, received: int, elapsed_s: float) -> str:

@@ -38,6 +38,7 @@ LAYOUTS = {
     "fmow": "fMoW (pictures airport_0_3_rgb.jpg or their crops, with JSON or tables)",
     "geoimagenet": "GeoImageNet (folders of classes and metadata.csv with id, lat, lon)",
     "naip": "NAIP tiles with labels.csv (filename, class), or numbered arrays with y.npy",
+    "naip-scenes": "NAIP scenes beside labels.tif or CDL_....tif, a raster of class numbers",
     "eurosat": "EuroSAT (folders of classes, zip, or CSV with filename and class)",
     "geotiffs": "a folder of multi-band GeoTIFFs of one area with dates in their names",
 }
@@ -89,6 +90,10 @@ def _finder(layout: str) -> tuple[Callable[[Path], bool], Callable[..., Reading]
         from seco_lab.sources.naip import find_naip, is_naip
 
         return is_naip, find_naip
+    if layout == "naip-scenes":
+        from seco_lab.sources.naip_scenes import find_naip_scenes, is_naip_scenes
+
+        return is_naip_scenes, find_naip_scenes
     if layout == "eurosat":
         from seco_lab.sources.eurosat import find_eurosat, is_eurosat
 
@@ -142,7 +147,7 @@ def read_cube(
         layout: Key of ``LAYOUTS``, where recognition is not wanted.
         bands: Names, "rgb" or "all"; all if left out.
         seasons: Dates per patch (SeCo, SSL4EO, series).
-        size_px: Side of a patch (SeCo, SSL4EO, Major TOM, series, fMoW, GeoImageNet).
+        size_px: Side of a patch (SeCo, SSL4EO, Major TOM, series, fMoW, GeoImageNet, NAIP scenes).
         dates: Days to take for all patches (series).
         min_clear: Share of a patch that must be clear (series).
         file_bands: Band names in the files' order, where the files give none (GeoTIFFs).

@@ -19,7 +19,7 @@ LABELS = "labels.csv"
 _COLUMNS = ("filename", "class")
 _ARRAY = re.compile(r"^(\d+)tile\.npy$")
 _BANDS = len(NAIP.bands)
-_ATTRS = {
+NAIP_ATTRS = {
     "source": "NAIP",
     "licence": "public domain",
     "attribution": "USDA National Agriculture Imagery Program",
@@ -80,7 +80,7 @@ def find_naip(path: Path, *, split: str | None = None) -> Reading:
 def _reading(
     path: Path, tiles: Sequence[_Tile], read: Callable[[Path], dict[str, Any]], refused: Sequence[Refused]
 ) -> Reading:
-    classes = sorted({tile.class_name for tile in tiles}, key=_by_number)
+    classes = sorted({tile.class_name for tile in tiles}, key=by_number)
     numbers = {name: number for number, name in enumerate(classes)}
 
     def record(tile: _Tile) -> PatchRecord:
@@ -93,12 +93,12 @@ def _reading(
 
     return Reading(
         root=str(path), sensor=NAIP, bands=NAIP.band_names, unit="uint8", pixel_size_m=1.0, jobs=list(tiles),
-        read=record, names=lambda tile: tile.file.relative_to(path).as_posix(), attrs=_ATTRS,
+        read=record, names=lambda tile: tile.file.relative_to(path).as_posix(), attrs=NAIP_ATTRS,
         refused=tuple(refused), class_names=tuple(classes),
     )  # fmt: skip
 
 
-def _by_number(name: str) -> tuple[int, str]:
+def by_number(name: str) -> tuple[int, str]:
     """Codes in the order of their numbers, names in that of the alphabet."""
     return (int(name), "") if name.isdigit() else (0, name)
 
@@ -147,12 +147,12 @@ def _read_array(file: Path) -> dict[str, Any]:
     if tile.ndim != 3 or tile.shape[2] < _BANDS:
         raise BadFileError(f"has shape {tile.shape}, wanted (height, width, {_BANDS} bands or more)")
     return {
-        "pixels": _eight_bits(tile[:, :, :_BANDS].transpose(2, 0, 1)),
+        "pixels": eight_bits(tile[:, :, :_BANDS].transpose(2, 0, 1)),
         "time": np.array(["NaT"], "M8[ns]"),
     }
 
 
-def _eight_bits(pixels: NDArray) -> NDArray[np.uint8]:
+def eight_bits(pixels: NDArray) -> NDArray[np.uint8]:
     """Counts 0 to 255, which some tools write as wider numbers."""
     if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 255:
         raise BadFileError(f"holds values from {pixels.min():g} to {pixels.max():g}, NAIP has 0 to 255")
@@ -164,7 +164,7 @@ def _read_tif(file: Path) -> dict[str, Any]:
     lon, lat, grid = place_of(raster.crs, raster.transform, raster.pixels.shape[1:])
     day = date_in(file.name)
     return {
-        "pixels": _eight_bits(as_counts(raster.pixels, raster.nodata)),
+        "pixels": eight_bits(as_counts(raster.pixels, raster.nodata)),
         "time": np.array(["NaT" if day is None else day], "datetime64[ns]"),
         "lon": lon,
         "lat": lat,

@@ -13,14 +13,14 @@ from tqdm.auto import tqdm
 from seco_lab.cube import make_cube, utm_corner
 from seco_lab.places import Place
 from seco_lab.sensors import SENTINEL2_L1C, SENTINEL2_L2A, Sensor
+from seco_lab.sources.simulated_truth import labels_of, truth_dataset
 from seco_lab.world.acquisition import clearest
 from seco_lab.world.climate import days_of
 from seco_lab.world.events import CHANGES, EventWindow
 from seco_lab.world.frame import Frame, canvas
-from seco_lab.world.landcover import EUROSAT_CLASSES, LAND_COVER
 from seco_lab.world.render import View, render
 from seco_lab.world.scene import build_scene
-from seco_lab.world.truth import Truth, boxes_of, change_between, truth_on
+from seco_lab.world.truth import change_between, truth_on
 
 MAX_LAT = 84.0  # UTM ends here
 _GRID_M = 20.0  # corners lie on the lattice of the 20 m bands
@@ -132,7 +132,7 @@ class SimulatedSource:
         for site, wanted in self._each(sites, days):
             scene = build_scene(site.frame, self.change_window)
             rows.append([truth_on(scene, int(day), site.window) for day in wanted])
-        return _truth_dataset(places, rows)
+        return truth_dataset(places, rows)
 
     def change(
         self, places: Sequence[Place], before: ArrayLike, after: ArrayLike, size_px: int
@@ -220,7 +220,7 @@ class SimulatedSource:
             cloud_cover=cloud,
             nodata_share=np.zeros(days.shape, np.float32),
             item_id=self._item_ids(sites, days),
-            **(_labels(truths) if labelled else {}),
+            **(labels_of(truths) if labelled else {}),
         )
 
     def _attrs(self) -> dict[str, str | int]:
@@ -274,44 +274,3 @@ def _checked_days(places: Sequence[Place], dates: ArrayLike, size_px: int) -> ND
     if days.ndim != 2 or len(days) != len(places) or days.shape[1] == 0:
         raise ValueError(f"dates need the shape ({len(places)}, seasons), one row a place, got {days.shape}")
     return days.copy()
-
-
-def _labels(truths: list[Truth]) -> dict[str, object]:
-    """What a labelled cube adds."""
-    return {
-        "label": np.array([t.dominant for t in truths], np.int64),
-        "labels": np.stack([t.labels for t in truths]),
-        "mask": np.stack([t.land_cover for t in truths]),
-        "boxes": _stacked_boxes(truths),
-        "class_names": EUROSAT_CLASSES,
-    }
-
-
-def _stacked_boxes(truths: list[Truth]) -> NDArray[np.float32]:
-    boxes = [boxes_of(t.buildings) for t in truths]
-    stacked = np.full((len(boxes), max(1, *(len(b) for b in boxes), 1), 5), -1, np.float32)
-    for row, found in enumerate(boxes):
-        stacked[row, : len(found)] = found
-    return stacked
-
-
-def _truth_dataset(places: Sequence[Place], rows: list[list[Truth]]) -> xr.Dataset:
-    first = [row[0] for row in rows]
-    return xr.Dataset(
-        {
-            "land_cover": (
-                ("patch", "season", "y", "x"),
-                np.array([[t.land_cover for t in row] for row in rows]),
-            ),
-            "buildings": (
-                ("patch", "season", "y", "x"),
-                np.array([[t.buildings for t in row] for row in rows]),
-            ),
-            "dominant": ("patch", np.array([t.dominant for t in first])),
-            "purity": ("patch", np.array([t.purity for t in first])),
-            "labels": (("patch", "class"), np.stack([t.labels for t in first])),
-            "boxes": (("patch", "box", "field"), _stacked_boxes(first)),
-        },
-        {"patch": [place.name for place in places], "class": list(EUROSAT_CLASSES)},
-        {"land_cover_names": list(LAND_COVER), "class_names": list(EUROSAT_CLASSES)},
-    )

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from seco_lab.places import land_polygons
 from seco_lab.viz.maplibre_widget import map_class
 from seco_lab.viz.maps import ClickReaction, metres_per_pixel, outline_shapes, zoom_for
-from seco_lab.viz.raster import Bounds, points_in_sight
+from seco_lab.viz.point_pictures import PointPictures
+from seco_lab.viz.raster import Bounds
 from seco_lab.viz.thumbnails import data_uri
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ TILES_CREDIT = "© OpenStreetMap contributors"
 _SEA, _LAND, _COAST = "#dde7ec", "#f4f2ec", "#b9b4a6"
 
 
-class MapLibreBackend:
+class MapLibreBackend(PointPictures):
     """leafmap's MapLibre map: online tiles where there is a network, our own land below them where not.
 
     It turns, tilts and zooms between levels, which the ipyleaflet map does not; two pictures beside a
@@ -40,6 +41,7 @@ class MapLibreBackend:
         Raises:
             ImportError: leafmap or maplibre is not installed.
         """
+        super().__init__()
         west, south, east, north = bounds or (-150.0, -50.0, 150.0, 70.0)
         # A style by name would be fetched by Python, and the sidebar fails with ipyvuetify 3.
         self._map = map_class()(
@@ -51,7 +53,6 @@ class MapLibreBackend:
             add_sidebar=False,
         )
         self._shown: dict[str, tuple[list[str], list[str]]] = {}
-        self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._icons: set[str] = set()
         self._count = 0
         if tiles:
@@ -66,11 +67,6 @@ class MapLibreBackend:
         """The leafmap map; asking for it tells the browser of it."""
         self._map.tell()
         return self._map
-
-    def add_points(self, lon: np.ndarray, lat: np.ndarray, rgb: np.ndarray, *, name: str) -> None:
-        """Show points; see ``MapBackend``."""
-        self._points[name] = (np.stack([lon, lat], 1).astype(np.float64), np.asarray(rgb, np.uint8))
-        self._draw(name)
 
     def add_marks(
         self, lon: Sequence[float], lat: Sequence[float], texts: Sequence[str], *, name: str
@@ -120,7 +116,7 @@ class MapLibreBackend:
 
         def hear(change: dict[str, Any]) -> None:
             lon, lat = float(change["new"]["lng"]), float(change["new"]["lat"])
-            react(lon, lat, metres_per_pixel(lat, self._zoom() + 1))
+            react(lon, lat, metres_per_pixel(lat, self._zoom()))
 
         self._map.observe(hear, "clicked")
 
@@ -151,20 +147,10 @@ class MapLibreBackend:
             self._map.add_call("addImage", f"text {text}", data)
         return f"text {text}"
 
-    def _redraw(self) -> None:
-        for name in self._points:
-            self._draw(name)
-
-    def _draw(self, name: str) -> None:
-        """Draw a set of points for the part of the world in sight and a margin around it."""
-        picture, seen = points_in_sight(*self._points[name], self._view(), zoom=self._zoom() + 1)
-        self.add_raster(picture, seen, name=name)
-
     def _zoom(self) -> float:
-        return float(self._map.view_state.get("zoom", self._map.map_options.get("zoom", 1)))
+        return float(self._map.view_state.get("zoom", self._map.map_options.get("zoom", 1))) + 1
 
     def _view(self) -> Bounds | None:
-        """What the browser shows; None before it has answered."""
         corners = self._map.view_state.get("bounds")
         if not corners:
             return None

@@ -12,7 +12,8 @@ import numpy as np
 
 from seco_lab.viz.basemap import country_rings
 from seco_lab.viz.colours import hex_of
-from seco_lab.viz.raster import Bounds, points_in_sight
+from seco_lab.viz.point_pictures import PointPictures
+from seco_lab.viz.raster import Bounds
 from seco_lab.viz.thumbnails import data_uri
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ class MapBackend(Protocol):
         """Call ``react(lon, lat, metres_per_pixel)`` at each click."""
 
 
-class LeafmapBackend:
+class LeafmapBackend(PointPictures):
     """leafmap's ipyleaflet map: online tiles where there is a network, our own land below them where not.
 
-    Points are drawn as one picture and drawn again after each move: a layer per point fails at ten thousand.
+    Points are drawn as one picture and drawn again after each move.
     """
 
     def __init__(self, bounds: Bounds | None = None, *, height_px: int = 480) -> None:
@@ -74,20 +75,15 @@ class LeafmapBackend:
         Raises:
             ImportError: leafmap is not installed.
         """
+        super().__init__()
         self._map = offline_map(bounds, height_px=height_px)
         self._layers: dict[str, Any] = {}
-        self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._map.observe(lambda _change: self._redraw(), "bounds")
 
     @property
     def widget(self) -> Any:
         """The leafmap map."""
         return self._map
-
-    def add_points(self, lon: np.ndarray, lat: np.ndarray, rgb: np.ndarray, *, name: str) -> None:
-        """Show points; see ``MapBackend``."""
-        self._points[name] = (np.stack([lon, lat], 1).astype(np.float64), np.asarray(rgb, np.uint8))
-        self._draw(name)
 
     def add_marks(
         self, lon: Sequence[float], lat: Sequence[float], texts: Sequence[str], *, name: str
@@ -163,14 +159,8 @@ class LeafmapBackend:
         else:
             self._map.add(layer)
 
-    def _redraw(self) -> None:
-        for name in self._points:
-            self._draw(name)
-
-    def _draw(self, name: str) -> None:
-        """Draw a set of points for the part of the world in sight and a margin around it."""
-        picture, seen = points_in_sight(*self._points[name], self._view(), zoom=self._map.zoom)
-        self.add_raster(picture, seen, name=name)
+    def _zoom(self) -> float:
+        return float(self._map.zoom)
 
     def _view(self) -> Bounds | None:
         """What the browser shows; None before it has answered."""

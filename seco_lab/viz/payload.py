@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from seco_lab.explore.label_files import LABELS_MARK
 from seco_lab.viz import colours
 from seco_lab.viz.basemap import largest_cities, packed_land
 from seco_lab.viz.packing import pack_mercator, pack_plane
-from seco_lab.viz.painting import LIKE
+from seco_lab.viz.painting import CLUSTERS, LEARNED, LIKE, UNCERTAINTY
 from seco_lab.viz.scene import PCA, SIMILARITY, SPREAD, Scene, fact_text
 from seco_lab.viz.selecting import as_numbers, column_info
 
@@ -40,7 +41,10 @@ def scene_payload(scene: Scene, *, space: str, neighbours: int = 6, height_px: i
         "space": space,
         "names": table.names.astype(str).tolist(),
         "season_labels": table.season_labels(),
-        "colour_options": [*plain, LIKE, *table.columns],
+        "colour_options": [*plain, LIKE, CLUSTERS, LEARNED, UNCERTAINTY, *table.columns],
+        "made": {"clusters": CLUSTERS, "learned": LEARNED, "uncertainty": UNCERTAINTY},
+        "labels_mark": LABELS_MARK,
+        "many_colours": colours.class_palette(40),
         "similarity": SIMILARITY,
         "like": LIKE,
         "palette": list(colours.OKABE_ITO),

@@ -82,10 +82,7 @@ def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear") -> Figure:
         mean = own.groupby("images")["value"].mean()
         _line(axis, mean.index, 100 * mean, number, who)
         axis.scatter(own["images"], 100 * own["value"], s=8, color=_colour(number), alpha=0.5, linewidths=0)
-    counts = sorted(part["images"].unique())
-    axis.set_xscale("log")
-    axis.set_xticks(counts, [f"{count:,}" for count in counts], fontsize=7)
-    axis.minorticks_off()
+    _ticks_at(axis, part["images"])
     _labelled(figure, axis, "labelled training images", f"accuracy, {probe} probe, %")
     return figure
 
@@ -102,12 +99,17 @@ def k_curve_figure(curve: pd.DataFrame) -> Figure:
         own = curve[curve["features"] == who]
         _line(axis, own["k"], 100 * own["value"], number, who)
         axis.fill_between(own["k"], 100 * own["low"], 100 * own["high"], color=_colour(number), alpha=0.12)
-    ks = sorted(curve["k"].unique())
-    axis.set_xscale("log")
-    axis.set_xticks(ks, [str(k) for k in ks], fontsize=7)
-    axis.minorticks_off()
+    _ticks_at(axis, curve["k"])
     _labelled(figure, axis, "neighbours that vote", "accuracy, %")
     return figure
+
+
+def _ticks_at(axis: Axes, counts: pd.Series) -> None:
+    """A logarithmic axis whose only ticks are the counts that were tried."""
+    tried = sorted(counts.unique())
+    axis.set_xscale("log")
+    axis.set_xticks(tried, [f"{count:,}" for count in tried], fontsize=7)
+    axis.minorticks_off()
 
 
 def split_figure(gap: pd.DataFrame) -> Figure:

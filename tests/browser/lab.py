@@ -87,6 +87,19 @@ class Lab:
             page.evaluate(command + " && undefined")
             page.wait_for_timeout(1500)
 
+    def reload(self, page, selector: str) -> None:
+        """Save the notebook and load its page anew until a widget is back.
+
+        JupyterLab gives the kernel four seconds to hand out all widgets, which a busy machine may exceed.
+        """
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
+        for _ in range(3):
+            page.goto(page.url.partition("?")[0], wait_until="domcontentloaded")
+            page.wait_for_selector(f"{selector}, :text('model not found')", timeout=PATIENCE_MS)
+            if page.locator(selector).count():
+                return
+        raise AssertionError("the widgets of the kernel are not found after the page was loaded anew")
+
     def wait_for_text(self, page, text: str) -> None:
         """Wait until a cell has printed a text; an error in a cell ends the waiting."""
         deadline = time.monotonic() + PATIENCE_MS / 1000

@@ -26,14 +26,12 @@ MAP_CELLS = [
     "from seco_lab.viz.embedding_map import embedding_map\n"
     "world = embedding_map(*made_up())\n"
     "world",
-    "print('BUILT')",
 ]
 AREA_CELLS = [
     "from made_up import made_up_area\n"
     "from seco_lab.viz.area_map import area_map\n"
     "view = area_map(*made_up_area())\n"
     "view",
-    "print('BUILT')",
 ]
 STOP_CELLS = [
     "import time\n"
@@ -54,13 +52,26 @@ STOP_CELLS = [
 ]
 
 
-def test_map_in_jupyterlab(lab, browser):
-    page = lab.open(browser, "world.ipynb", MAP_CELLS)
+def test_stop_map_and_area_in_jupyterlab(lab, browser):
+    """One notebook: the training is stopped by hand, and then the cells below it have run."""
+    page = lab.open(browser, "all.ipynb", [*STOP_CELLS, *MAP_CELLS, *AREA_CELLS, "print('BUILT')"])
     lab.run_all(page)
+    stop_training(lab, page)
     lab.wait_for_text(page, "BUILT")
     click_leafmap(page)
+    click_area(page)
     assert not [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
     page.close()
+
+
+def stop_training(lab, page) -> None:
+    """Stop ends a running cell, and the run goes on where it was."""
+    stop = page.wait_for_selector(".sd-stop:visible", timeout=60_000)
+    page.wait_for_function("() => document.querySelectorAll('.sd-panels canvas').length >= 2", polling=200)
+    stop.click()
+    lab.wait_for_text(page, "STOPPED True")
+    lab.wait_for_text(page, "CONTINUES True")
+    assert "run the cell again" in page.locator(".sd-status").inner_text()
 
 
 def click_leafmap(page) -> None:
@@ -108,41 +119,27 @@ FIND_POINT = """async image => {
 AREA_IMAGE = ".leaflet-overlay-pane img, .leaflet-image-layer"
 
 
-def test_a_click_on_an_area_recolours_it(lab, browser):
-    page = lab.open(browser, "area.ipynb", AREA_CELLS)
-    lab.run_all(page)
-    lab.wait_for_text(page, "BUILT")
-    image = page.wait_for_selector(AREA_IMAGE, state="attached")
-    page.locator(".leaflet-container").first.scroll_into_view_if_needed()
-    page.wait_for_function("s => document.querySelector(s).naturalWidth > 0", arg=AREA_IMAGE, polling=200)
+def click_area(page) -> None:
+    """A click on a picture of an area shows what is like that cell and colours the others by it."""
+    world = page.locator(".leaflet-container").nth(1)
+    world.scroll_into_view_if_needed()
+    image, box = world.locator(AREA_IMAGE).first, world.element_handle()
+    shown = (
+        "([box, s, old]) => { const i = box.querySelector(s); return i.naturalWidth > 0 && i.src !== old; }"
+    )
+    page.wait_for_function(shown, arg=[box, AREA_IMAGE, ""], polling=200)
     before = image.get_attribute("src")
     assert abs(float(image.evaluate("i => i.style.opacity || getComputedStyle(i).opacity")) - 0.85) < 0.01
-    box = image.bounding_box()
-    page.mouse.click(box["x"] + 0.1 * box["width"], box["y"] + 0.5 * box["height"])
+    picture = image.bounding_box()
+    page.mouse.click(picture["x"] + 0.1 * picture["width"], picture["y"] + 0.5 * picture["height"])
     page.wait_for_selector(".seco-area .seco-similar img", timeout=20_000)
     assert page.locator(".seco-similar").count() == 6
-    page.wait_for_function(
-        "([s, old]) => document.querySelector(s).src !== old", arg=[AREA_IMAGE, before], polling=200
-    )
+    page.wait_for_function(shown, arg=[box, AREA_IMAGE, before], polling=200)
     # The click lay in the first of the stripes: a tenth of the way across, half-way down.
     where = page.locator(".seco-area").inner_text()
     row, column = (int(where.split(word)[1].split(end)[0]) for word, end in (("row ", ","), ("column ", ")")))
     assert abs(row - 20) <= 1
     assert abs(column - 5) <= 1
-    assert not [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
-    page.close()
-
-
-def test_stop_ends_a_running_cell(lab, browser):
-    page = lab.open(browser, "stop.ipynb", STOP_CELLS)
-    lab.run_all(page)
-    stop = page.wait_for_selector(".sd-stop:visible", timeout=60_000)
-    page.wait_for_function("() => document.querySelectorAll('.sd-panels canvas').length >= 2", polling=200)
-    stop.click()
-    lab.wait_for_text(page, "STOPPED True")
-    lab.wait_for_text(page, "CONTINUES True")
-    assert "run the cell again" in page.locator(".sd-status").inner_text()
-    page.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ pytest.importorskip("anywidget")
 from lab import CHROMIUM
 from made_up import made_up
 
+from seco_lab.explore import Labeller
+from seco_lab.explore.vectors import UnitVectors
 from seco_lab.viz.explorer import EmbeddingExplorer
 from seco_lab.viz.selecting import rows_of
 
@@ -151,6 +153,19 @@ def label(page, hand):
     page.wait_for_function("r => ![17, 20].includes(r.explorer.get('selected'))", arg=hand.root, polling=100)
 
 
+def same_as_python(page):
+    """The page's own classifier, on rounded vectors, says of all places what Python's says."""
+    embeddings, _ = made_up()
+    classes, best, doubt = page.evaluate(
+        "() => ['classes', 'best', 'doubt'].map(name => [...explorerModel.learned[name]])"
+    )
+    places = UnitVectors.of(embeddings["embedding"].to_numpy()).season(0)
+    learned = Labeller(places).learn({17: "wet", 20: "dry"})
+    assert tuple(classes) == learned.classes
+    assert np.mean(learned.best() == best) > 0.97
+    assert np.abs(learned.uncertainty - doubt).max() < 0.1
+
+
 def melt(page, hand):
     """Halfway between Earth and plane a click pins a place; in the last season its way is known."""
     page.click("[data-view=melt]")
@@ -176,9 +191,7 @@ def melt(page, hand):
 
 def reload(lab, page, chosen):
     """After a reload of the page everything is as it was."""
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
-    page.goto(f"{lab.url}/lab/tree/explore.ipynb", wait_until="domcontentloaded")
-    page.wait_for_selector(".se-stage", timeout=60_000)
+    lab.reload(page, ".se-stage")
     page.wait_for_function(
         "() => document.querySelector('.se-stage').dataset.painted", polling=100, timeout=60_000
     )
@@ -218,6 +231,10 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
     assert len(json.loads(Path(download.value.path()).read_text())["features"]) == chosen
     page.click("text=↶ Undo")
     assert selected_count(page) == 0
+    label(page, hand)
+    same_as_python(page)
+    page.locator("[aria-label=Colour]").select_option("clusters")
+    page.wait_for_function("r => r.explorer.legend.querySelectorAll('.se-chip').length === 8", arg=hand.root)
     hand.tab("Filter")
     page.locator(".se-checks input").first.uncheck()
     page.wait_for_function("r => r.explorer.map.states?.includes(2)", arg=hand.root, polling=100)

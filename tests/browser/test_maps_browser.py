@@ -63,9 +63,7 @@ def test_maplibre_draws_offline_and_answers(lab, browser):
     box = page.locator(".maplibregl-canvas").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     wait_for(page, lambda counts: counts[2] > black + 40)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
-    page.goto(page.url.partition("?")[0], wait_until="domcontentloaded")
-    page.wait_for_selector(".maplibregl-map", timeout=60_000)
+    lab.reload(page, ".maplibregl-map")
     wait_for(page, lambda counts: min(counts[:2]) > 500 and counts[2] > black + 40)
     wrong = [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
     assert not [text for text in wrong if "style.json" in text], "no style is fetched"

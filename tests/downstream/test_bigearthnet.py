@@ -8,6 +8,7 @@ import torch
 from big_patches import draw_labels, write_v1, write_v2
 from labelled import plain_cube
 
+from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
 from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
 from seco_lab.downstream.bigearthnet_input import official_spec, random_weights
@@ -116,7 +117,7 @@ def test_class_that_all_or_none_show_is_undefined():
 
 def test_all_numbers_and_a_protocol():
     train, test = labelled_cube(draw(120)), labelled_cube(draw(60, seed=1), seed=1)
-    found = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, name="tiny", device="cpu")
+    found = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=16, name="tiny", device="cpu")
     values = json.loads(json.dumps(found.to_dict()))
     for key in ("micro_ap", "macro_ap", "batch_ap", "floor", "untrained", "random_features", "prior"):
         assert 0 <= values[f"{key}_ci"][0] <= values[key] <= values[f"{key}_ci"][1] <= 1
@@ -126,7 +127,7 @@ def test_all_numbers_and_a_protocol():
     assert set(values["protocol"]["settings"]["baseline_macro_ap"]) == set(found.baselines)
     assert set(values["per_class"]) == set(CLASSES)
     assert Result.from_dict(values).score == found.score
-    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=32, baselines=False, device="cpu")
+    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=16, baselines=False, device="cpu")
     assert found.scores == again.scores
 
 
@@ -175,7 +176,7 @@ def test_few_labels_say_what_they_lack():
     labels[:2, 2] = 1
     seed = next(s for s in range(50) if not labels[label_subset(200, 0.1, seed=s), 2].any())
     train, test = labelled_cube(labels), labelled_cube(draw(50, seed=3))
-    options = {"size_px": 32, "seed": seed, "baselines": False, "device": "cpu"}
+    options = {"size_px": 16, "seed": seed, "baselines": False, "device": "cpu"}
     found = evaluate_bigearthnet(tiny(), SPEC, train, test, share=0.1, **options)
     assert found.protocol.sizes["train"] == 20
     assert "no training patch shows sea" in found.protocol.notes
@@ -184,11 +185,11 @@ def test_few_labels_say_what_they_lack():
 
 def test_without_a_list_a_fifth_is_held_out_and_splits_are_used():
     cube = labelled_cube(draw(50))
-    found = evaluate_bigearthnet(tiny(), SPEC, cube, size_px=32, baselines=False, device="cpu")
+    found = evaluate_bigearthnet(tiny(), SPEC, cube, size_px=16, baselines=False, device="cpu")
     assert found.protocol.sizes["test"] == 10
     split = np.array(["train"] * 30 + ["val"] * 20, object)
     found = evaluate_bigearthnet(
-        tiny(), SPEC, cube.assign_coords(split=("patch", split)), size_px=32, baselines=False, device="cpu"
+        tiny(), SPEC, cube.assign_coords(split=("patch", split)), size_px=16, baselines=False, device="cpu"
     )
     assert (found.protocol.sizes["train"], found.protocol.sizes["test"]) == (30, 20)
 
@@ -229,12 +230,15 @@ def test_other_bad_input_is_named():
 @pytest.mark.slow
 def test_folders_from_the_command_line(tmp_path, capsys):
     write_v2(tmp_path / "v2", draw_labels(24), ["train"] * 16 + ["test"] * 8)
-    common = ["probe", "bigearthnet", "--weights", "random", "--size-px", "32", "--device", "cpu", "--json"]
-    assert main([*common, "--data", str(tmp_path / "v2"), "--out", str(tmp_path / "r.json")]) == 0
+    common = ["probe", "bigearthnet", "--size-px", "32", "--device", "cpu", "--json", "--weights"]
+    asked = [*common, "random", "--data", str(tmp_path / "v2"), "--out", str(tmp_path / "r.json")]
+    assert main(asked) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert values["protocol"]["sizes"]["test"] == 8
     assert values.items() <= json.loads((tmp_path / "r.json").read_text()).items()
     write_v1(tmp_path / "v1", draw_labels(20, seed=1))
+    save_encoder(tmp_path / "weights.pt", tiny(), SPEC)
+    common += [str(tmp_path / "weights.pt")]
     assert main([*common, "--data", str(tmp_path / "v1"), "--share", "0.5"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"]["sizes"]["train"] == 8
     assert main([*common, "--data", str(tmp_path / "v1"), "--share", "50"]) == 2

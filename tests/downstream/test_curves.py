@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from labelled import CLASS_SPEC, class_cube, tiny_encoder
 
+from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
 from seco_lab.downstream.classification import ClassTask, ProbeSettings
 from seco_lab.downstream.curves import k_curve, label_curve, split_gap
@@ -119,29 +120,19 @@ def test_all_images_together_whatever_their_lists():
 
 @pytest.mark.slow
 def test_from_the_command_line(tmp_path, capsys):
-    cube = class_cube(120, difficulty=1).assign_coords(lon=("patch", np.linspace(0, 3, 120)))
+    cube = class_cube(75, difficulty=0.1).assign_coords(lon=("patch", np.linspace(0, 3, 75)))
     save_cube(cube, tmp_path / "cube.zarr")
+    save_encoder(tmp_path / "weights.pt", tiny_encoder(), CLASS_SPEC)
     asked = [
         "probe",
         "eurosat",
         "--weights",
-        "random",
+        str(tmp_path / "weights.pt"),
         "--data",
         str(tmp_path / "cube.zarr"),
-        "--size-px",
-        "16",
     ]
-    asked += [
-        "--curve",
-        "--curve-seeds",
-        "1",
-        "--spatial-km",
-        "30",
-        "--figures",
-        str(tmp_path / "figures"),
-        "--device",
-        "cpu",
-    ]
+    asked += ["--size-px", "16", "--curve", "--curve-seeds", "1", "--spatial-km", "30", "--device", "cpu"]
+    asked += ["--figures", str(tmp_path / "figures")]
     assert main([*asked, "--out", str(tmp_path / "r.json"), "--json"]) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {row["features"] for row in values["curve"]} >= {"encoder", "untrained", "floor"}

@@ -192,8 +192,8 @@ def test_schedules_that_train_nothing(wrong, words):
 
 
 def test_xview_from_files_to_a_result(tmp_path):
-    boxes = [(73, (20, 20, 60, 60)), (18, (80, 70, 110, 100))]
-    root = write_xview(tmp_path, {f"{n}.tif": boxes for n in range(1, 5)})
+    boxes = [(73, (4, 4, 34, 34)), (18, (40, 30, 70, 60))]
+    root = write_xview(tmp_path, {f"{n}.tif": boxes for n in range(1, 5)}, size=(64, 72))
     scenes = load_xview(root)
     spec = spec_of(scenes)
     result = evaluate_xview(encoder(), spec, scenes, protocol=QUICK, baselines=False, device="cpu")

@@ -27,7 +27,7 @@ def told(capsys):
 
 def test_probe_xview(tmp_path, weights, capsys):
     boxes = [(73, (20, 20, 60, 60)), (75, (1, 1, 9, 9))]
-    root = write_xview(tmp_path / "xview", {f"{n}.tif": boxes for n in range(1, 5)})
+    root = write_xview(tmp_path / "xview", {f"{n}.tif": boxes for n in range(1, 5)}, size=(64, 72))
     out = str(tmp_path / "result.json")
     assert main(["probe", "xview", "--weights", weights, "--data", str(root), "--out", out, *SHORT]) == 0
     result = told(capsys)

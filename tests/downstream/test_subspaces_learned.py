@@ -15,25 +15,23 @@ from seco_lab.sources import SimulatedSource
 from seco_lab.train import PretrainingRun, StepCosine, TrainConfig
 from seco_lab.views import SeasonalViews, Strength
 
-BANDS, SIZE_PX, BATCH, STEPS = ("B08", "B04", "B03"), 24, 64, 400
+BANDS, SIZE_PX, BATCH, STEPS, SEED = ("B08", "B04", "B03"), 24, 64, 250, 2
 STRONG = Strength(area=(0.8, 1.0), jitter=0.6, p_jitter=1.0, p_gray=0.3)
 
 
 @pytest.fixture(scope="module")
 def trained():
-    drawn = places.plan_places(1200, places.AroundCities(std_km=50), seed=0).place_list()
-    chosen = [place for place in drawn if 38 < abs(place.lat) < 62][:240]
+    drawn = places.plan_places(900, places.AroundCities(std_km=50), seed=0).place_list()
+    chosen = [place for place in drawn if 38 < abs(place.lat) < 62][:160]
     dates = seasons.quarters(len(chosen), years=(2024,))
-    cube = SimulatedSource(clouds=False).load(chosen, dates, size_px=48, bands=BANDS)
+    cube = SimulatedSource(clouds=False).load(chosen, dates, size_px=36, bands=BANDS)
     spec = input_spec_for(cube, bands=BANDS, size_px=SIZE_PX)
-    monitor = SubspaceMonitor(cube, spec, strength=STRONG, images=960, device="cpu")
-    method = SeCo(
-        resnet18(width=12), dim=64, queue_size=4 * BATCH, momentum=0.95, temperature=0.1, steady=True
-    )
-    batches = CubeBatches(cube, BATCH, seasons=3, bands=BANDS)
-    config = TrainConfig(
-        steps=STEPS, lr=0.003, optimizer="adamw", schedule=StepCosine(warmup_steps=10), precision="float32"
-    )
+    monitor = SubspaceMonitor(cube, spec, strength=STRONG, images=480, device="cpu")
+    options = {"queue_size": 4 * BATCH, "momentum": 0.95, "temperature": 0.1, "steady": True, "seed": SEED}
+    method = SeCo(resnet18(width=8, seed=SEED), dim=64, **options)
+    batches = CubeBatches(cube, BATCH, seasons=3, bands=BANDS, seed=SEED)
+    schedule = {"schedule": StepCosine(warmup_steps=10), "precision": "float32", "seed": SEED}
+    config = TrainConfig(steps=STEPS, lr=0.004, optimizer="adamw", **schedule)
     views = SeasonalViews(spec, SIZE_PX, strength=STRONG)
     before = monitor(method)
     for _ in PretrainingRun(method, batches, views, config, spec=spec, device="cpu"):

@@ -52,6 +52,13 @@ def test_bands_and_dates_do_not_depend_on_what_else_is_asked_for():
     np.testing.assert_allclose(some, whole[:, [2, 0]][:, :, [10, 1]], atol=1)
 
 
+def test_a_field_does_not_know_which_other_dates_are_asked_for():
+    """Crops ripen by the climate of the place, not by the mean weather of the dates of the call."""
+    places = [Place(f"p{k}", 2.0 + 0.03 * k, 47.0) for k in range(6)]
+    spring, both = (_pixels(CLEAR, places, 16, dates, "rgb") for dates in (DATES[1:2], DATES[:2]))
+    np.testing.assert_allclose(spring[:, 0], both[:, 1], atol=1)
+
+
 def test_patches_that_touch_join_and_patches_that_overlap_agree():
     cube = CLEAR.load(PLACES[:1], DATES[2:3], 96)
     x0, y0 = float(cube["x0"][0]), float(cube["y0"][0])

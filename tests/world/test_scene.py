@@ -23,12 +23,24 @@ def _many(count, size=64, **options):
         yield build_scene(frame, **options), (top, left, size)
 
 
-def test_the_world_shows_every_land_cover():
+@pytest.fixture(scope="module")
+def scenes():
+    """A hundred patches of unchanging country and where they lie in their canvases."""
+    return list(_many(100))
+
+
+@pytest.fixture(scope="module")
+def changing():
+    """Forty patches of country whose every site changes."""
+    return list(_many(40, window=EventWindow(FIRST, LAST, 1.0)))
+
+
+def test_the_world_shows_every_land_cover(scenes):
     wide = Frame(0, 32631, 40_000, -520_000, 500)
     character = districts(wide)
     assert len(character.present) >= 4
     codes = np.zeros(len(LAND_COVER), int)
-    for scene, _ in _many(60):
+    for scene, _ in scenes:
         codes += np.bincount(cover_on(scene, FIRST).ravel(), minlength=len(LAND_COVER))
     share = codes / codes.sum()
     for name in (
@@ -64,9 +76,9 @@ def test_another_seed_is_another_world():
     assert not np.array_equal(one.rows.key, other.rows.key)
 
 
-def test_roads_and_rivers_name_a_patch_though_they_cover_little():
+def test_roads_and_rivers_name_a_patch_though_they_cover_little(scenes):
     named = {}
-    for scene, window in _many(120):
+    for scene, window in scenes:
         truth = truth_on(scene, FIRST, window)
         named.setdefault(truth.dominant, []).append((truth.land_cover == truth.dominant).mean())
         assert truth.labels[truth.dominant] == 1
@@ -75,8 +87,8 @@ def test_roads_and_rivers_name_a_patch_though_they_cover_little():
     assert len(named) >= 9
 
 
-def test_buildings_stand_in_towns_and_their_boxes_hold_them():
-    for scene, window in _many(40):
+def test_buildings_stand_in_towns_and_their_boxes_hold_them(scenes):
+    for scene, window in scenes:
         truth = truth_on(scene, FIRST, window)
         boxes = boxes_of(truth.buildings)
         inside = np.zeros_like(truth.buildings)
@@ -90,15 +102,14 @@ def test_buildings_stand_in_towns_and_their_boxes_hold_them():
             )
             break
     else:
-        pytest.fail("no town among 40 patches")
+        pytest.fail("no town among 100 patches")
 
 
-def test_changes_show_in_the_mask_and_in_the_pixels():
-    window = EventWindow(FIRST, LAST, 1.0)
+def test_changes_show_in_the_mask_and_in_the_pixels(changing):
     bands = SENTINEL2_L2A.rgb
     found = set()
     summer = int(days_of(np.datetime64("2019-07-01"))), int(days_of(np.datetime64("2023-07-01")))
-    for scene, patch in _many(25, window=window):
+    for scene, patch in changing[:25]:
         mask = change_between(scene, *summer, patch)
         found |= set(np.unique(mask))
         if 0.05 < (mask > 0).mean() < 0.6 and (mask == 1).any():
@@ -109,10 +120,9 @@ def test_changes_show_in_the_mask_and_in_the_pixels():
     assert {0, 1, 2} <= found
 
 
-def test_floods_come_and_go():
-    window = EventWindow(FIRST, LAST, 1.0)
+def test_floods_come_and_go(changing):
     wet = []
-    for scene, patch in _many(40, window=window):
+    for scene, patch in changing:
         for paint in scene.paints:
             if paint.layer.until < 10**8:
                 day = paint.layer.since

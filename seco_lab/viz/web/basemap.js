@@ -19,11 +19,14 @@ function landPath(view) {
   return path;
 }
 
+const landOf = new WeakMap(); // by model: map and melt draw the same land
+
 // Draws land where `toPixel` puts the Mercator square, `side` pixels wide.
 export function landPainter(model) {
-  const land = model.get("land")?.byteLength ? landPath(model.get("land")) : null;
   return (c, [x, y], side) => {
-    if (!land) return;
+    if (!model.get("land")?.byteLength) return;
+    if (!landOf.has(model)) landOf.set(model, landPath(model.get("land")));
+    const land = landOf.get(model);
     c.save();
     c.translate(x, y);
     c.scale(side, side);

@@ -27,6 +27,7 @@ export class CanvasPoints {
       c.fillRect(x - size / 2, y - size / 2, size, size);
     }
   }
+  whenDrawn(react) { react(); }
   finish() {}
   dispose() {}
 }

@@ -53,11 +53,11 @@ export class GlPoints {
       const shader = gl.createShader(kind);
       gl.shaderSource(shader, source);
       gl.compileShader(shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(gl.getShaderInfoLog(shader) ?? "shader");
       gl.attachShader(program, shader);
     }
     gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program) ?? "program");
+    // The one question that waits: what a shader is called wrong for is in the program's log as well.
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program) || "program");
     return program;
   }
   upload(name, array) {
@@ -141,6 +141,18 @@ export class GlPoints {
     this.shuffle();
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.order);
     gl.drawElements(gl.POINTS, budget, gl.UNSIGNED_INT, 0);
+  }
+  // Calls back once the picture is there, and meanwhile holds nothing up.
+  whenDrawn(react) {
+    const gl = this.gl, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const look = () => {
+      if (gl.isContextLost()) return;
+      if (gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) { setTimeout(look, 4); return; }
+      gl.deleteSync(fence);
+      react();
+    };
+    setTimeout(look, 0);
   }
   // Waits until the picture is there: the only honest way to time a frame.
   finish() { this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4)); }

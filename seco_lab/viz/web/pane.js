@@ -108,7 +108,7 @@ export class Pane {
     this.centre = [(x0 + x1) / 2, (y0 + y1) / 2];
     const span = (a, b) => Math.max(b - a, 2e-5, bounds ? 0 : 2e-3) * 1.16;
     this.scale = Math.min(MAX_ZOOM, this.width / span(x0, x1), this.height / span(y0, y1));
-    this.redraw(!this.box.dataset.painted); // the first picture is there at once, the rest follows
+    this.redraw(!this.begun); // the first picture is there at once, the rest follows
   }
   fitRows(rows) {
     const at = rows.map((i) => this.position(i)).filter(Boolean);
@@ -184,7 +184,7 @@ export class Pane {
     this.drawPoints(quick);
     this.onPaper(this.sheet.back, this.paper, this.sheet);
     this.drawMarks();
-    if (!this.box.dataset.painted) { this.points.finish(); this.note("painted", Date.now()); }
+    if (!this.begun) { this.begun = true; this.points.whenDrawn(() => this.note("painted", Date.now())); }
     clearTimeout(this.settle);
     if (!quick) return;
     this.paintedAt = performance.now();
@@ -199,7 +199,7 @@ export class Pane {
     const budget = quick ? Math.min(this.budget, this.count) : this.count;
     const wide = [(2 * scale) / this.sheet.width, (2 * scale) / this.sheet.height];
     this.points.draw({ centre, scale: wide, size: this.pointSize(), budget, progress, stagger });
-    if (!quick) return;
+    if (budget >= this.count || !this.begun) return; // the first picture waits for nothing
     this.points.finish();
     const took = performance.now() - started, ratio = QUICK_FRAME_MS / (took + 1);
     this.budget = Math.round(Math.min(5e6, Math.max(5_000, this.budget * Math.min(1.5, Math.max(0.5, ratio)))));

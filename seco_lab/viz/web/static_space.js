@@ -56,10 +56,14 @@ export class StaticSpace {
   }
 }
 
-// Numbers as colours between their 2nd and 98th percentile, grey where unknown, and the legend.
-export function paintScale(values, ramp, colours) {
-  const sorted = values.filter(Number.isFinite).sort(), tint = new Uint8Array(3 * values.length).fill(170);
-  const low = sorted[Math.floor(0.02 * (sorted.length - 1))] ?? 0, high = sorted[Math.ceil(0.98 * (sorted.length - 1))] ?? 1;
+function percentiles(values) {
+  const sorted = values.filter(Number.isFinite).sort();
+  return [sorted[Math.floor(0.02 * (sorted.length - 1))] ?? 0, sorted[Math.ceil(0.98 * (sorted.length - 1))] ?? 1];
+}
+
+// Numbers as colours between two limits, their 2nd and 98th percentile by default, grey where unknown; and the legend.
+export function paintScale(values, ramp, colours, [low, high] = percentiles(values)) {
+  const tint = new Uint8Array(3 * values.length).fill(170);
   values.forEach((value, i) => {
     if (!Number.isFinite(value)) return;
     const step = Math.round(255 * Math.min(1, Math.max(0, (value - low) / Math.max(high - low, 1e-9))));

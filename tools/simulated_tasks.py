@@ -1,0 +1,241 @@
+"""Every task on the simulated world, trained encoder beside untrained; writes a table in ``docs/results.md``.
+
+    python tools/simulated_tasks.py --out runs/tasks
+
+Labels of whole places are asked of ``data/tiny_encoder.pt``, which learned from views of whole places; change
+and buildings of an encoder that learns here from small crops of towns. Beside each stands the same network
+untrained. What is finished is kept in the folder, so the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from torch import nn
+
+from seco_lab.checkpoints import load_encoder, read_weights
+from seco_lab.data import CubeBatches, input_spec_for
+from seco_lab.downstream import (
+    Comparison,
+    DetectionProtocol,
+    FeatureDistance,
+    ProbeSettings,
+    Result,
+    SegmentationProtocol,
+    compare,
+    evaluate_detection,
+    evaluate_segmentation,
+    untrained_like,
+)
+from seco_lab.downstream.bigearthnet import evaluate_bigearthnet
+from seco_lab.downstream.eurosat import evaluate_eurosat
+from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
+from seco_lab.downstream.oscd import evaluate_oscd
+from seco_lab.downstream.simulated_scenes import simulated_cities, simulated_towns
+from seco_lab.input_spec import InputSpec
+from seco_lab.methods import MoCo
+from seco_lab.nn.anchors import Anchors
+from seco_lab.nn.encoders import encoder_named
+from seco_lab.places import AroundCities, plan_places
+from seco_lab.seasons import quarters
+from seco_lab.sources import SimulatedSource
+from seco_lab.store import open_cube, save_cube
+from seco_lab.train import PretrainingRun, TrainConfig
+from seco_lab.views import Strength, TemporalViews
+
+PLACES_ENCODER = Path(__file__).resolve().parents[1] / "data" / "tiny_encoder.pt"
+BEGIN, END = "<!-- tasks: begin -->\n", "<!-- tasks: end -->\n"
+PLACES, PATCH_PX, VIEW_PX, BATCH, ENCODER = 1500, 64, 64, 64, "resnet18-narrow"
+LABELLED, CITIES, TOWNS, TRAINING_TOWNS, TOWN_PX = 1400, 12, 40, 16, 96
+# Houses are a few pixels wide and are asked about on tiles enlarged four times, so views are small crops.
+CROPS = Strength(area=(0.06, 0.4), hue=0.05, p_gray=0.1, sigma_px=(0.1, 1.0))
+TILES = {"tile_px": 32, "overlap_px": 8, "enlarge": 4, "batch_size": 8, "tiles_per_scene": 4}
+PAINT = SegmentationProtocol(**TILES, epochs=24, lr=3e-3, train_encoder=False)
+# A frozen narrow encoder finds hardly a box in so few steps; shorter buildings than 50 m are no objects.
+SEEK = DetectionProtocol(**TILES, epochs=30, lr=2e-3, least_side_px=5, anchors=Anchors(base_px=16))
+PLAIN = ProbeSettings(size_px=PATCH_PX, baselines=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task.
+
+    Attributes:
+        name: Of the task.
+        learned: What the encoder learned from, "places" or "towns".
+        stands_in: What the simulated world has in its place.
+        measure: What is measured, in words.
+        score: Name of that score in the result.
+        ask: Judges an encoder under its contract.
+    """
+
+    name: str
+    learned: str
+    stands_in: str
+    measure: str
+    score: str
+    ask: Callable[[nn.Module, InputSpec], Result]
+
+    def judged(self, who: str, encoder: nn.Module, spec: InputSpec, out: Path) -> Result:
+        """The result of an encoder, unless it is there already."""
+        kept = out / f"{self.name.lower().replace(' ', '-').replace(',', '')}-{who}.json"
+        if not kept.exists():
+            start = time.process_time()
+            self.ask(encoder, spec).save(kept)
+            print(f"{self.name}, {who}: {time.process_time() - start:.0f} CPU s", file=sys.stderr, flush=True)
+        return Result.load(kept)
+
+
+def pretrained(out: Path, steps: int, seed: int) -> tuple[nn.Module, InputSpec]:
+    """MoCo-v2 on small crops of towns in two seasons; goes on where it was stopped."""
+    folder, cube = out / "encoder", out / "towns.zarr"
+    if not cube.exists():
+        places = plan_places(PLACES, AroundCities(5), seed=11).place_list()
+        dates = quarters(len(places), years=(2022,))[:, :3]
+        save_cube(SimulatedSource(seed=11, max_cloud=5.0).load(places, dates, PATCH_PX, "rgb"), cube)
+    towns = open_cube(cube)
+    spec = input_spec_for(towns, bands="rgb", size_px=VIEW_PX)
+    views = TemporalViews(spec, VIEW_PX, strength=CROPS)
+    method = MoCo(encoder_named(ENCODER, 3, seed=seed), dim=64, queue_size=1024, momentum=0.97,
+                  temperature=0.1, steady=True)  # fmt: skip
+    batches = CubeBatches(towns, BATCH, seasons=views.seasons, bands="rgb", seed=seed)
+    config = TrainConfig(steps=steps, lr=3e-3, optimizer="adamw", precision="float32", seed=seed)
+    run = PretrainingRun(method, batches, views, config, spec=spec, folder=folder, device="cpu")
+    run.resume()
+    for log in run:
+        if log.step % 50 == 0:
+            print(f"step {log.step} of {steps}", file=sys.stderr, flush=True)
+    return load_encoder(folder)
+
+
+@cache
+def labelled_places() -> tuple[xr.Dataset, xr.Dataset]:
+    """Training and test places of another world on two days; classes that both lists know."""
+    places = plan_places(LABELLED, AroundCities(50), seed=1).place_list()
+    days = quarters(len(places), years=(2024,))[:, 1:3]
+    cube = SimulatedSource(seed=1, clouds=False).labelled(places, days, PATCH_PX, "rgb")
+    cube = cube.drop_vars(["mask", "boxes"])
+    train, test = (cube.isel(patch=slice(first, None, 2)) for first in (0, 1))
+    known = np.isin(test["label"].values, np.unique(train["label"].values))
+    return train, test.isel(patch=np.flatnonzero(known))
+
+
+def one_day() -> list[xr.Dataset]:
+    """The same places on the first of both days."""
+    return [cube.isel(season=[0]) for cube in labelled_places()]
+
+
+@cache
+def cities() -> dict[str, xr.Dataset]:
+    """Places that change."""
+    return simulated_cities(CITIES)
+
+
+@cache
+def towns() -> list[dict[str, xr.Dataset]]:
+    """Towns to train a head on and towns to be judged on."""
+    found = simulated_towns(TOWNS, size_px=TOWN_PX)
+    names = list(found)
+    return [{n: found[n] for n in part} for part in (names[:TRAINING_TOWNS], names[TRAINING_TOWNS:])]
+
+
+ROWS = [
+    Row("EuroSAT", "places", "ten kinds of land cover", "accuracy, linear", "linear",
+        lambda e, s: evaluate_eurosat(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+    Row("BigEarthNet", "places", "all kinds that cover 4 % of a patch", "micro AP, linear", "micro_ap",
+        lambda e, s: evaluate_bigearthnet(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+    Row("fMoW", "places", "land cover", "F1, linear", "linear_f1",
+        lambda e, s: evaluate_fmow(e, s, *one_day(), PLAIN)),
+    Row("fMoW temporal", "places", "land cover on two days", "accuracy, mean of features", "mean_features",
+        lambda e, s: evaluate_fmow_temporal(e, s, *labelled_places(), PLAIN)),
+    Row("OSCD", "towns", "built over, cut or flooded in three years", "AUC, distance of features", "auc",
+        lambda e, s: evaluate_oscd(e, s, cities(), FeatureDistance(), baselines=False)),
+    Row("SpaceNet", "towns", "pixels of buildings", "mIoU, frozen encoder", "miou",
+        lambda e, s: evaluate_segmentation(e, s, *towns(), PAINT, baselines=False, device="cpu")),
+    Row("xView", "towns", "buildings of 50 m and more", "AP50, all weights trained", "ap50",
+        lambda e, s: evaluate_detection(e, s, *towns(), SEEK, class_names=("building",), baselines=False,
+                                        device="cpu")),
+]  # fmt: skip
+
+
+def line(row: Row, trained: Result, untrained: Result) -> str:
+    """A row of the table."""
+    lead: Comparison = compare(trained, untrained, row.score)
+    own, other = trained.scores[row.score], untrained.scores[row.score]
+    cells = [
+        row.name,
+        row.stands_in,
+        row.learned,
+        row.measure,
+        f"**{100 * own.value:.1f}**",
+        f"{100 * other.value:.1f}",
+    ]
+    cells.append(f"{100 * lead.difference:+.1f} ({100 * lead.low:.1f} to {100 * lead.high:.1f})")
+    return f"| {' | '.join(cells)} |"
+
+
+def write(document: Path, lines: list[str], steps: int) -> None:
+    """Put the table between its marks in the document."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    head = [
+        "| task | what stands in for it | encoder | measured % | trained | untrained | lead (95 % interval) |"
+    ]
+    numbers = {"steps": steps, "places": PLACES, "labelled": LABELLED // 2, "cities": CITIES,
+               "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS}  # fmt: skip
+    text = _TEXT.format(rows="\n".join([*head, "|---" * 7 + "|", *lines]), **numbers)
+    document.write_text(before + BEGIN + text + END + after)
+
+
+_TEXT = """# Every task on the simulated world: trained above untrained
+
+Two encoders that learned from simulated worlds without labels, each beside the same network untrained, asked
+about *other* worlds; the interval of the lead draws the same items for both. Encoder "places":
+`data/tiny_encoder.pt`, 0.2 million weights, two minutes of SimCLR with pairs of seasons on views of whole
+places. Encoder "towns": a narrow ResNet-18, MoCo-v2 with pairs of seasons on {places:,} towns, {steps} steps
+of 64 small crops (6 to 40 % of 640 x 640 m).
+
+{rows}
+
+Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Boxes and pixels:
+{train} towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times; the encoder is
+frozen for pixels and trained as well for boxes. There is no counterpart of fMoW's kinds of places (land cover
+stands in), of NAIP (another sensor) and of GeoImageNet (photographs).
+
+Command: `python tools/simulated_tasks.py --steps {steps}`
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/tasks"))
+    parser.add_argument("--document", type=Path, default=Path("docs/results.md"))
+    parser.add_argument("--steps", type=int, default=300, help="of the pretraining")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    learned = {"towns": pretrained(args.out, args.steps, args.seed)}
+    weights = read_weights(PLACES_ENCODER)
+    learned["places"] = weights.encoder, weights.spec
+    lines = []
+    for row in ROWS:
+        encoder, spec = learned[row.learned]
+        twins = {"trained": encoder, "untrained": untrained_like(encoder, seed=args.seed)}
+        results = [row.judged(who, one, spec, args.out) for who, one in twins.items()]
+        lines.append(line(row, *results))
+        print(lines[-1], flush=True)
+    write(args.document, lines, args.steps)
+
+
+if __name__ == "__main__":
+    main()
