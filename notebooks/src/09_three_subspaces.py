@@ -59,7 +59,7 @@ if not cube_path.exists():
     save_cube(SimulatedSource(clouds=False).load(chosen, dates, size_px=48, bands=bands), cube_path)
 cube = open_cube(cube_path)
 names = seasons.season_labels(cube["time"].values, cube["lat"].values)
-print(dict(cube.sizes), "| first place:", list(names[0]))
+print(dict(cube.sizes), "| first place:", ", ".join(names[0]))
 
 # %% [markdown]
 # ## 2 What should each space forget?
@@ -150,7 +150,7 @@ for axis, what in zip(axes, ("season", "augmentation"), strict=True):
     for name in ("all", "season", "augmentation"):
         steps, shifts = dashboard.history.column(f"{what}_shift_{name}")
         axis.plot(steps, shifts, marker="o", markersize=3, label=name)
-    axis.set(title=f"how far the {what} moves an embedding", xlabel="step", ylim=(0, None))
+    axis.set(title=f"how far the {what} moves it", xlabel="step", ylim=(0, None))
 axes[0].legend(title="sub-space")
 plt.show()
 
@@ -226,7 +226,7 @@ if choice is not None:
 swapped = copy.deepcopy(method)
 swapped.heads[1], swapped.heads[2] = swapped.heads[2], swapped.heads[1]
 right, wrong = after.complaints(), monitor(swapped).complaints()
-print(f"as trained: {len(right)} complaints; heads swapped: {len(wrong)}")
+print(f"complaints as trained: {len(right)}; with heads swapped: {len(wrong)}")
 for sentence in wrong[:2]:
     print("-", sentence)
 

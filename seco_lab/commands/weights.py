@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,13 +90,18 @@ def inspect(args: argparse.Namespace) -> dict[str, Any]:
     say(f"  not opened {', '.join(report.shells) or 'nothing'}")
     say(f"  contract   {report.contract}")
     say(f"  input      {spec.sensor}, {', '.join(spec.bands)} in {spec.unit}, {spec.size_px} px")
-    say(f"  limits     low {spec.low}, high {spec.high}; mean {spec.mean}, std {spec.std}")
+    say(f"  limits     low {_row(spec.low)}; high {_row(spec.high)}")
+    say(f"  scaled     mean {_row(spec.mean)}; std {_row(spec.std)}")
     return {
         **report.to_dict(),
         "features": weights.encoder.num_features,
         "parameters": parameter_count(weights.encoder),
         "input": spec.to_dict(),
     }
+
+
+def _row(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:.4g}" for number in numbers)
 
 
 def export(args: argparse.Namespace) -> dict[str, Any]:
