@@ -2,13 +2,16 @@
 
 import ast
 import importlib.util
-import os
 import re
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
+import notebook_kernels
 import pytest
+from forks import Children
 from nbclient import NotebookClient
+from notebook_kernels import ForkedKernel
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/solutions/*.ipynb")])
@@ -18,6 +21,12 @@ SECONDS = 180
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    with Children(notebook_kernels.__file__) as kernels:
+        yield kernels
 
 
 def code_cells(path: Path) -> list[str]:
@@ -54,11 +63,9 @@ def solved_cells(blank: nbformat.NotebookNode, solved: nbformat.NotebookNode) ->
 @pytest.mark.slow
 @pytest.mark.timeout(2 * SECONDS)
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda p: p.stem)
-def test_runs(path, work, monkeypatch):
+def test_runs(path, work, kernels, monkeypatch):
     monkeypatch.setenv("SECO_LAB_FAST", "1")
     monkeypatch.setenv("SECO_LAB_WORK", str(work))
-    # Small tensors gain nothing from threads, and lose many times over on a machine that is busy otherwise.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # A kernel that reaches for the network fails at once instead of hanging.
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -67,19 +74,15 @@ def test_runs(path, work, monkeypatch):
     solved = nbformat.read(path.parent / "solutions" / path.name, 4)
     again = solved_cells(blank, solved)
     assert again, "a notebook without an exercise"
-    client = NotebookClient(
-        blank,
-        timeout=SECONDS,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(ROOT / "notebooks")}},
-    )
-    # Imports take longer than most lessons: one kernel runs the blank notebook, then what solving changes.
-    with client.setup_kernel(env=dict(os.environ)):
-        for number, cell in enumerate(blank.cells):
-            client.execute_cell(cell, number)
-        for number in again:
-            blank.cells[number].source = solved.cells[number].source
-            client.execute_cell(blank.cells[number], number)
+    # One kernel runs the blank notebook, then what solving changes.
+    with closing(ForkedKernel(kernels, ROOT / "notebooks")) as kernel:
+        client = NotebookClient(blank, timeout=SECONDS, km=kernel)
+        with client.setup_kernel():
+            for number, cell in enumerate(blank.cells):
+                client.execute_cell(cell, number)
+            for number in again:
+                blank.cells[number].source = solved.cells[number].source
+                client.execute_cell(blank.cells[number], number)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: "-".join(p.parts[-2:]))
