@@ -31,15 +31,23 @@ class ForkedKernel(AsyncKernelManager):
         self._kernels.end()
         self.cleanup_connection_file()
 
-    async def is_alive(self) -> bool:
+    # The client of a manager asks for these, nbclient for their public names.
+
+    async def _async_is_alive(self) -> bool:
         try:
             os.kill(self._pid, 0)
         except ProcessLookupError:
             return False
         return True
 
-    async def interrupt_kernel(self) -> None:
+    async def _async_interrupt_kernel(self) -> None:
         os.kill(self._pid, signal.SIGINT)
+
+    async def _async_shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        """Left to ``close``."""
+
+    is_alive, interrupt_kernel = _async_is_alive, _async_interrupt_kernel
+    shutdown_kernel = _async_shutdown_kernel
 
 
 def _import_what_most_need() -> None:

@@ -5,6 +5,7 @@ import errno
 import json
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import threading
@@ -191,7 +192,9 @@ def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_pa
 
 
 def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, tmp_path):
-    # Nothing can end before the interrupt: from the middle on, the server is silent.
+    # A test before this one may have left another handler; and nothing can end before the interrupt, because the
+    # server is silent from the middle on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with FaultServer(root, rules=[Rule("stall", after=25)]) as server:
         import _thread
 
@@ -208,6 +211,7 @@ def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, 
         assert [thread for thread in threading.enumerate() if thread.name == "fetching"] == []
         fetched(server.url, tmp_path / "c.zarr")
         assert asked < server.requests
+    signal.signal(signal.SIGINT, before)
 
 
 def test_scenes_that_are_gone_or_locked_or_odd(root, tmp_path):
