@@ -192,8 +192,8 @@ def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_pa
 
 
 def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, tmp_path):
-    # A test before this one may have left another handler; and nothing can end before the interrupt, because the
-    # server is silent from the middle on.
+    # Processes in the background begin without this handler. From the middle on the server is silent, so that
+    # nothing can end before the interrupt.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with FaultServer(root, rules=[Rule("stall", after=25)]) as server:
         import _thread
