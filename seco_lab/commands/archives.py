@@ -26,7 +26,7 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.fetch import estimate, fetch, verify
     from seco_lab.fetch.estimate import PILOT_PLACES
     from seco_lab.fetch.jobs import check_limits
-    from seco_lab.fetch.ledger import opened
+    from seco_lab.fetch.ledger import begin
     from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE, wanted_of
     from seco_lab.remote import UnreachableError
 
@@ -34,8 +34,8 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
     check_limits(max_cloud, MAX_NODATA_SHARE)  # before the search, which may take long
     catalog = catalog_named(args.source)
     tasks = _tasks(args, catalog)
-    with opened(tasks, Path(args.out), wanted_of(tasks, max_cloud, MAX_NODATA_SHARE)):
-        _save(tasks, Path(args.out))  # not over those of another request, which is refused here
+    begin(tasks, Path(args.out), wanted_of(tasks, max_cloud, MAX_NODATA_SHARE))
+    _save(tasks, Path(args.out))  # not over those of another request, which has been refused
     how = {"signer": catalog, "max_cloud": max_cloud}
     reckoned = None
     if len(tasks.patches) > PILOT_PLACES:

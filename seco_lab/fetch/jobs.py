@@ -52,7 +52,7 @@ class Candidate:
 
     @property
     def assets(self) -> Mapping[str, str]:
-        """Band name -> unsigned address."""
+        """Band name -> unsigned address; read from its text each time."""
         return json.loads(self.files)
 
 

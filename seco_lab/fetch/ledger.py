@@ -45,7 +45,7 @@ class Ledger:
         self.wanted = wanted
         self.journal = journal
         self.jobs = jobs_of(tasks)
-        self._asked = self._begun(request_of(tasks, wanted))
+        self._asked = _begun(tasks, out, wanted, journal)
         self.states = self._agreed()
         self._next_block = 0
 
@@ -78,20 +78,6 @@ class Ledger:
     def count(self, state: str) -> int:
         """Places in a state."""
         return sum(one == state for one in self.states.values())
-
-    def _begun(self, request: dict[str, Any]) -> dict[str, str]:
-        """The request, checked against that of earlier runs and written down; as attributes of the cube."""
-        before = self.journal.request()
-        if before:
-            check_goes_on(before, request, self.tasks, self.out)
-        elif self.out.exists():
-            raise FileExistsError(
-                f"{self.out} exists and has no journal {self.journal.path.name} beside it; choose "
-                "another name"
-            )
-        if before != request:
-            self.journal.begin(request)
-        return state_request(self.out, REQUEST, request)
 
     def _agreed(self) -> dict[str, str]:
         """States, brought in line with the cube: a run may have ended between the two."""
@@ -177,6 +163,17 @@ class Ledger:
         ]
 
 
+def begin(tasks: Tasks, out: Path, wanted: Wanted) -> None:
+    """Writes a request down at its cube, or refuses it there; no place is looked at.
+
+    Raises:
+        FileExistsError: Another process works at it, or something else lies there.
+        ValueError: It was begun with other tasks or options.
+    """
+    with _journal_of(out) as journal:
+        _begun(tasks, out, wanted, journal)
+
+
 @contextmanager
 def opened(tasks: Tasks, out: Path, wanted: Wanted) -> Iterator[Ledger]:
     """The ledger of a request, for this process alone.
@@ -185,7 +182,28 @@ def opened(tasks: Tasks, out: Path, wanted: Wanted) -> Iterator[Ledger]:
         FileExistsError: Another process works at it, or something else lies there.
         ValueError: It was begun with other tasks or options.
     """
+    with _journal_of(out) as journal:
+        yield Ledger(tasks, out, wanted, journal)
+
+
+@contextmanager
+def _journal_of(out: Path) -> Iterator[Journal]:
+    """The journal of a cube, for this process alone."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(out), Journal(journal_path(out)) as journal:
         remove_leftovers(out)
-        yield Ledger(tasks, out, wanted, journal)
+        yield journal
+
+
+def _begun(tasks: Tasks, out: Path, wanted: Wanted, journal: Journal) -> dict[str, str]:
+    """The request, checked against that of earlier runs and written down; as attributes of the cube."""
+    request, before = request_of(tasks, wanted), journal.request()
+    if before:
+        check_goes_on(before, request, tasks, out)
+    elif out.exists():
+        raise FileExistsError(
+            f"{out} exists and has no journal {journal.path.name} beside it; choose another name"
+        )
+    if before != request:
+        journal.begin(request)
+    return state_request(out, REQUEST, request)

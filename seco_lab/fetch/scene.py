@@ -121,14 +121,14 @@ class SceneReader:
 
     async def _part(self, candidate: Candidate, look: Look) -> Image:
         """The bands of one scene."""
-        bands = self._wanted.bands
-        missing = [band for band in bands if band not in candidate.assets]
+        bands, files = self._wanted.bands, candidate.assets
+        missing = [band for band in bands if band not in files]
         if missing:
             raise UnsupportedError(f"scene {candidate.item_id} has no file of band {missing[0]}")
-        used = [*bands, *([SCL] if SCL in candidate.assets else [])]
-        opened = dict(zip(used, await all_of(self._open(candidate.assets[b]) for b in used), strict=True))
+        used = [*bands, *([SCL] if SCL in files else [])]
+        opened = dict(zip(used, await all_of(self._open(files[b]) for b in used), strict=True))
         check_alike({band: one.header for band, one in opened.items()}, self._job.epsg)
-        pixels = np.stack(await all_of(self._window(candidate.assets[band]) for band in bands))
+        pixels = np.stack(await all_of(self._window(files[band]) for band in bands))
         if pixels.dtype != np.uint16:
             raise UnsupportedError(
                 f"scene {candidate.item_id} holds {pixels.dtype}, wanted counts of 16 bits"
