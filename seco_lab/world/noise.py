@@ -197,13 +197,6 @@ def noise(frame: Frame, wavelength: Wavelength, salt: int) -> NDArray[np.float32
     return blends(frame, [(1.0, wavelength, salt)])[0]
 
 
-def fbm(
-    frame: Frame, wavelength: Wavelength, count: int, salt: int, gain: float = 0.5
-) -> NDArray[np.float32]:
-    """The sum of :func:`octaves`, shape (size, size)."""
-    return blends(frame, octaves(wavelength, count, salt, gain))[0]
-
-
 def from_zero(
     value: NDArray[np.float32], east: NDArray[np.float32], north: NDArray[np.float32], least: float
 ) -> NDArray[np.float32]:
