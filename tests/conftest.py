@@ -1,6 +1,7 @@
 """Shared fixtures: where real data lie, and a network that is closed but for this machine."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -64,3 +65,11 @@ def _disturbed_chance(request):
     seed = abs(hash(request.node.nodeid)) % 2**31
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
+
+
+@pytest.fixture
+def interruptible():
+    """Tests that were started in the background inherit a deaf SIGINT from the shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -5,7 +5,6 @@ import errno
 import json
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import threading
@@ -191,10 +190,9 @@ def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_pa
     assert fingerprint(out) == fingerprint(done)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, tmp_path):
-    # Processes in the background begin without this handler. From the middle on the server is silent, so that
-    # nothing can end before the interrupt.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # From the middle on the server is silent, so that nothing can end before the interrupt.
     with FaultServer(root, rules=[Rule("stall", after=25)]) as server:
         import _thread
 
@@ -211,7 +209,6 @@ def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, 
         assert [thread for thread in threading.enumerate() if thread.name == "fetching"] == []
         fetched(server.url, tmp_path / "c.zarr")
         assert asked < server.requests
-    signal.signal(signal.SIGINT, before)
 
 
 def test_scenes_that_are_gone_or_locked_or_odd(root, tmp_path):

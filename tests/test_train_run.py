@@ -84,14 +84,6 @@ class Interrupting(Squares):
         return super().__getitem__(step)
 
 
-@pytest.fixture
-def interruptible():
-    """Tests that were started in the background inherit a deaf SIGINT from the shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_interrupt_inside_a_step_lets_it_finish(undisturbed, tmp_path):
     run = tiny_run(tmp_path / "run", steps=9, batches=Interrupting())
