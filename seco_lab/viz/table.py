@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from seco_lab.explore.vectors import UnitVectors
+from seco_lab.viz.packing import finite_rows
 
 NAMES_SHOWN = 3
 
@@ -135,14 +136,15 @@ def _lonlat(dataset: xr.Dataset, count: int) -> np.ndarray:
     """Coordinates (P, 2) in degrees, NaN where absent or impossible."""
     if not {"lon", "lat"} <= set(dataset.variables):
         return np.full((count, 2), np.nan)
-    pair = np.stack([dataset["lon"].to_numpy(), dataset["lat"].to_numpy()], 1).astype(np.float64)
-    inside = (np.abs(pair[:, 0]) <= 180) & (np.abs(pair[:, 1]) <= 90)
-    return np.where(inside[:, None], pair, np.nan)
+    lon, lat = (dataset[name].to_numpy() for name in ("lon", "lat"))
+    pair = np.stack([lon, lat], 1).astype(np.float64)
+    pair[~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))] = np.nan
+    return pair
 
 
 def _place_problems(lonlat: np.ndarray) -> list[str]:
     """Sentences about missing coordinates and lone places."""
-    lost = int(np.isnan(lonlat).any(1).sum())
+    lost = len(lonlat) - int(finite_rows(lonlat).sum())
     problems = []
     if lost == len(lonlat):
         problems.append(
