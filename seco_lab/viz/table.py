@@ -86,9 +86,10 @@ def embedding_table(
     spaces, bad = _unit_spaces(raw)
     lonlat = _lonlat(dataset, len(names))
     rows = _cube_rows(names, cube)
-    problems = [*bad, *_place_problems(lonlat), *_cube_problems(rows, names, cube)]
     table_columns = _columns(dataset, cube, rows, len(names), columns or {})
     times = _times(dataset, len(names), first.sizes["season"])
+    problems = [*bad, *_place_problems(lonlat), *_cube_problems(rows, names, cube)]
+    problems += _season_problems(times, cube)
     return EmbeddingTable(names, lonlat, times, spaces, table_columns, rows, tuple(problems))
 
 
@@ -180,6 +181,16 @@ def _cube_problems(rows: np.ndarray, names: np.ndarray, cube: xr.Dataset | None)
     lost = np.flatnonzero(rows < 0)
     shown = ", ".join(map(str, names[lost[:NAMES_SHOWN]]))
     return [f"the cube lacks {len(lost)} of {len(rows)} places ({shown}, ...): these have no pictures"]
+
+
+def _season_problems(times: np.ndarray, cube: xr.Dataset | None) -> list[str]:
+    """A sentence about a cube that shows other seasons than were embedded."""
+    wanted = times.shape[1]
+    if cube is None or cube.sizes["season"] == wanted:
+        return []
+    have, dated = cube.sizes["season"], "time" in cube.variables and not np.isnat(times).all()
+    shown = "those taken on the same day" if dated else f"the first {min(have, wanted)}"
+    return [f"the cube has {have} seasons, the embeddings have {wanted}: pictures are shown of {shown}"]
 
 
 def _columns(
