@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import io
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import xarray as xr
 
 from seco_lab.viz.area_figure import area_figure
 from seco_lab.viz.area_scene import PCA, SIMILARITY, AreaScene, Found
+from seco_lab.viz.map_panel import MapPanel
 from seco_lab.viz.maps import LeafmapBackend, MapBackend
 from seco_lab.viz.thumbnails import data_uri, shrink
 
@@ -19,25 +18,22 @@ LAYER, MARKS = "area", "selected cells"
 TILE_PX = 64
 
 
-class AreaMap:
+class AreaMap(MapPanel):
     """A map with an area on it; made by ``area_map``.
 
     Attributes:
-        backend: The map.
-        widget: Map and panel.
         colour: What the colours mean.
         season: Slider over the seasons.
         opacity: How far the map below shows through.
         cell: Row and column of the cell clicked, None before; set it with ``select``.
         panel: HTML with the place and what is most similar to it.
-        problems: HTML with what went wrong.
     """
 
     def __init__(self, scene: AreaScene, backend: MapBackend, *, neighbours: int = 5) -> None:
         """Link a scene and a map; see ``area_map``."""
         import ipywidgets
 
-        self._scene, self.backend, self._neighbours = scene, backend, neighbours
+        self._scene, self._neighbours = scene, neighbours
         self.cell: tuple[int, int] | None = None
         labels = [(label, i) for i, label in enumerate(scene.season_labels())]
         wide = ipywidgets.Layout(width="auto")
@@ -46,13 +42,9 @@ class AreaMap:
         self.opacity = ipywidgets.FloatSlider(
             0.85, min=0, max=1, step=0.05, description="opacity", layout=wide
         )
-        self.panel, self.problems = ipywidgets.HTML(_hint()), ipywidgets.HTML()
+        self.panel = ipywidgets.HTML(_hint())
         season = [self.season] if scene.seasons > 1 else []
-        side = ipywidgets.VBox(
-            [*season, self.colour, self.opacity, self.panel, self.problems],
-            layout=ipywidgets.Layout(width="400px", flex="0 0 auto"),
-        )
-        self.widget = ipywidgets.HBox([backend.widget, side])
+        super().__init__(backend, [*season, self.colour, self.opacity, self.panel], width_px=400)
         self._listen()
         self._draw()
 
@@ -79,25 +71,11 @@ class AreaMap:
         figure.savefig(buffer, format="png", dpi=80)
         return buffer.getvalue()
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = self.widget._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # Seen where no kernel or widget library runs: reopened notebooks, code hosts, exports.
-        return {**data, "image/png": base64.b64encode(self.png()).decode()}, metadata
-
     def _listen(self) -> None:
         self.backend.on_click(lambda lon, lat, _m: self._guarded(lambda: self._clicked(lon, lat)))
         self.colour.observe(lambda _c: self._guarded(self._draw), "value")
         self.opacity.observe(lambda _c: self._guarded(self._draw), "value")
         self.season.observe(lambda _c: self._guarded(self._on_season), "value")
-
-    def _guarded(self, action: Any) -> None:
-        """Show a failure under the panel: exceptions in callbacks reach nobody."""
-        try:
-            action()
-            self.problems.value = ""
-        except Exception as error:
-            self.problems.value = f"<p style='color:#7a3b00'>{escape(f'{type(error).__name__}: {error}')}</p>"
 
     def _clicked(self, lon: float, lat: float) -> None:
         cell = self._scene.cell_at(lon, lat)

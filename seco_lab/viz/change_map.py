@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.cube import area_of_patch, grid_of
 from seco_lab.viz.figure import figure_png
+from seco_lab.viz.map_panel import MapPanel
 from seco_lab.viz.maps import LeafmapBackend, MapBackend
+from seco_lab.viz.overlays import show_pixels
 from seco_lab.viz.scene_figures import MEANING, agreement, change_figure
 from seco_lab.viz.thumbnails import season_pictures
 from seco_lab.viz.warp import Overlay
@@ -20,12 +19,10 @@ PICTURE, ANSWER = "picture", "change"
 _TRUTH_RGB, _TOLD_RGB = (230, 97, 1), (0, 114, 178)
 
 
-class ChangeMap:
+class ChangeMap(MapPanel):
     """A map with both dates and layers of change; made by ``change_map``.
 
     Attributes:
-        backend: The map.
-        widget: Map and controls.
         date: "before" or "after".
         layer: What lies over the picture.
         threshold: Slider: from here on a pixel is called changed.
@@ -39,7 +36,7 @@ class ChangeMap:
         """Link a pair and a map; see ``change_map``."""
         import ipywidgets
 
-        self._pair, self._scores, self.backend = pair, scores, backend
+        self._pair, self._scores = pair, scores
         self._pictures = dict(zip(("before", "after"), season_pictures(pair, 0), strict=True))
         self._truth = pair["mask"].values[0] == 1 if "mask" in pair.variables else None
         self._overlay = overlay_of(pair)
@@ -55,27 +52,19 @@ class ChangeMap:
         self.opacity = ipywidgets.FloatSlider(0.8, min=0, max=1, step=0.05, description="opacity")
         self.legend = ipywidgets.HTML()
         controls = [self.date, self.layer, self.threshold, self.opacity, self.legend]
-        side = ipywidgets.VBox(controls, layout=ipywidgets.Layout(width="330px", flex="0 0 auto"))
-        self.widget = ipywidgets.HBox([backend.widget, side])
-        self.date.observe(lambda _c: self._draw_picture(), "value")
+        super().__init__(backend, controls, width_px=330)
+        self.date.observe(lambda _c: self._guarded(self._draw_picture), "value")
         for control in (self.layer, self.threshold, self.opacity):
-            control.observe(lambda _c: self._draw_answer(), "value")
+            control.observe(lambda _c: self._guarded(self._draw_answer), "value")
         self._draw_picture()
-        self._draw_answer()
 
     def png(self) -> bytes:
         """Both dates and the change as it stands, as a PNG picture."""
         return figure_png(change_figure(self._pair, self._scores, threshold=self.threshold.value), dpi=80)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = self.widget._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # Seen where no kernel or widget library runs: reopened notebooks, code hosts, exports.
-        return {**data, "image/png": base64.b64encode(self.png()).decode()}, metadata
-
     def _draw_picture(self) -> None:
         rgb = self._pictures[self.date.value]
-        self._show(rgb, np.ones(rgb.shape[:2], bool), PICTURE, 1.0)
+        show_pixels(self.backend, rgb, np.ones(rgb.shape[:2], bool), self._overlay, name=PICTURE)
         self._draw_answer()  # a layer that is drawn again would lie above the other
 
     def _draw_answer(self) -> None:
@@ -84,14 +73,9 @@ class ChangeMap:
             rgb, shown = agreement(told, self._truth)
         else:
             shown = {"truth": self._truth, "prediction": told, "none": np.zeros_like(told)}[self.layer.value]
-            colour = _TRUTH_RGB if self.layer.value == "truth" else _TOLD_RGB
-            rgb = np.broadcast_to(np.array(colour, np.uint8), (*told.shape, 3))
-        self._show(rgb, shown, ANSWER, self.opacity.value)
+            rgb = _TRUTH_RGB if self.layer.value == "truth" else _TOLD_RGB
+        show_pixels(self.backend, rgb, shown, self._overlay, name=ANSWER, opacity=self.opacity.value)
         self.legend.value = _legend(told, self._truth)
-
-    def _show(self, rgb: NDArray, shown: NDArray[np.bool_], name: str, opacity: float) -> None:
-        picture = self._overlay.picture(np.ascontiguousarray(rgb), shown)
-        self.backend.add_raster(picture, self._overlay.bounds, name=name, opacity=opacity)
 
 
 def change_map(

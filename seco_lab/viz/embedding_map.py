@@ -10,21 +10,21 @@ import numpy as np
 import xarray as xr
 
 from seco_lab.places import distance_km
+from seco_lab.viz.map_panel import MapPanel
 from seco_lab.viz.maps import LeafmapBackend, MapBackend
 from seco_lab.viz.raster import extent_of
 from seco_lab.viz.scene import SIMILARITY, Scene, scene_of
+from seco_lab.viz.still import still_png
 
 TILE_PX = 76
 REACH_PX = 14  # how far from a point a click still means it
 POINTS, MARKS = "places", "selected"
 
 
-class EmbeddingMap:
+class EmbeddingMap(MapPanel):
     """A map whose points are coloured by their embeddings; made by ``embedding_map``.
 
     Attributes:
-        backend: The map.
-        widget: Map and panel, for display.
         season: Slider over the seasons; ``season.value`` from Python.
         place: Number of the selected place, -1 for none.
         colour: What the colours mean.
@@ -37,7 +37,7 @@ class EmbeddingMap:
         """Link a scene and a map; see ``embedding_map``."""
         import ipywidgets
 
-        self._scene, self.backend = scene, backend
+        self._scene = scene
         self._space = space or next(iter(scene.table.spaces))
         self._neighbours = neighbours
         labels = [(label, i) for i, label in enumerate(scene.table.season_labels())]
@@ -48,20 +48,16 @@ class EmbeddingMap:
         )
         self.colour = ipywidgets.Dropdown(options=scene.colour_options, description="colour", layout=wide)
         self.panel = ipywidgets.HTML(_hint())
-        self.problems = ipywidgets.HTML()
-        side = ipywidgets.VBox(
-            [self.season, self.colour, self.place, self.panel, self.problems],
-            layout=ipywidgets.Layout(width="430px", flex="0 0 auto"),
-        )
-        self.widget = ipywidgets.HBox([backend.widget, side])
+        super().__init__(backend, [self.season, self.colour, self.place, self.panel], width_px=430)
         self._listen()
         self._draw_points()
         self._tell()
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.widget)
+    def png(self) -> bytes:
+        """The map as it stands beside the embedding plane, as a PNG picture."""
+        chosen = [self.place.value] if self.place.value >= 0 else []
+        plane = self._scene.plane(self._space)[:, self.season.value]
+        return still_png(self._scene.table.lonlat, plane, self._colours(), chosen=chosen)
 
     def _listen(self) -> None:
         self.backend.on_click(lambda *event: self._guarded(lambda: self._clicked(*event)))
@@ -69,16 +65,8 @@ class EmbeddingMap:
         self.place.observe(lambda _c: self._guarded(self._on_place), "value")
         self.colour.observe(lambda _c: self._guarded(self._draw_points), "value")
 
-    def _guarded(self, action: Any) -> None:
-        """Show a failure under the panel: exceptions in callbacks reach nobody."""
-        try:
-            action()
-        except Exception as error:
-            self._tell(f"{type(error).__name__}: {error}")
-
-    def _tell(self, *more: str) -> None:
-        lines = "".join(f"<li>{escape(text)}</li>" for text in (*self._scene.problems, *more))
-        self.problems.value = f"<ul style='color:#7a3b00;line-height:1.4'>{lines}</ul>" if lines else ""
+    def _standing_problems(self) -> Sequence[str]:
+        return self._scene.problems
 
     def _clicked(self, lon: float, lat: float, metres_per_pixel: float) -> None:
         """Select the place under the pointer, if there is one."""
@@ -109,9 +97,13 @@ class EmbeddingMap:
         self.backend.add_marks([m["lon"] for m in marked], [m["lat"] for m in marked], texts, name=MARKS)
 
     def _draw_points(self) -> None:
-        rgb, _ = self._scene.colours(self.colour.value, self._space, self.season.value, self.place.value)
         lon, lat = self._scene.table.lonlat.T
-        self.backend.add_points(lon, lat, rgb, name=POINTS)
+        self.backend.add_points(lon, lat, self._colours(), name=POINTS)
+
+    def _colours(self) -> np.ndarray:
+        """Colours (P, 3) of the places as they are chosen now."""
+        rgb, _ = self._scene.colours(self.colour.value, self._space, self.season.value, self.place.value)
+        return rgb
 
 
 def embedding_map(

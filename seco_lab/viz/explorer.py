@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from seco_lab.viz.explorer_state import read_state
 from seco_lab.viz.explorer_traits import KEPT
 from seco_lab.viz.joining import thinned, with_models
 from seco_lab.viz.learning import LabelBook
+from seco_lab.viz.map_panel import with_still
 from seco_lab.viz.packing import pack_mercator
 from seco_lab.viz.painting import Painter
 from seco_lab.viz.requests import Requests
@@ -215,8 +215,4 @@ class EmbeddingExplorer(ExplorerAnswers):
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict] | None:
         bundle = super()._repr_mimebundle_(**options)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        # Seen where no kernel or widget library runs: reopened notebooks, code hosts, exports.
-        return {**data, "image/png": base64.b64encode(self.png()).decode()}, metadata
+        return None if bundle is None else with_still(bundle, self.png())

@@ -113,7 +113,7 @@ def show_patches(
         rgb, known = true_colour(area, season)
         overlay = Overlay.of(grid_of(area), *known.shape)
         shown.append(f"patch {cube['patch'].values[row]}")
-        backend.add_raster(overlay.picture(rgb, known), overlay.bounds, name=shown[-1])
+        show_pixels(backend, rgb, known, overlay, name=shown[-1])
     return shown
 
 
@@ -185,8 +185,30 @@ def show_change(
     if change.ndim != 2:
         raise ValueError(f"a map of change needs shape (H, W), got {change.shape}")
     overlay = Overlay.of(grid, *change.shape)
-    rgb = np.broadcast_to(np.array(_CHANGED, np.uint8), (*change.shape, 3))
-    backend.add_raster(overlay.picture(rgb, change != 0), overlay.bounds, name=name, opacity=opacity)
+    show_pixels(backend, _CHANGED, change != 0, overlay, name=name, opacity=opacity)
+
+
+def show_pixels(
+    backend: MapBackend,
+    rgb: ArrayLike,
+    shown: NDArray[np.bool_],
+    overlay: Overlay,
+    *,
+    name: str,
+    opacity: float = 1.0,
+) -> None:
+    """Pixels exactly where they lie: their grid drawn in Web Mercator.
+
+    Args:
+        backend: The map.
+        rgb: Their colours (H, W, 3), uint8, or one for all, (3,).
+        shown: Mask (H, W); the map shows through elsewhere.
+        overlay: Where they lie.
+        name: Name of the layer.
+        opacity: Of the pixels.
+    """
+    colours = np.ascontiguousarray(np.broadcast_to(np.asarray(rgb, np.uint8), (*shown.shape, 3)))
+    backend.add_raster(overlay.picture(colours, shown), overlay.bounds, name=name, opacity=opacity)
 
 
 def true_colour(area: xr.Dataset, season: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -77,6 +77,11 @@ def test_a_failure_is_shown_beside_the_map(world, monkeypatch):
     monkeypatch.setattr(view.backend, "add_marks", lambda *a, **k: 1 / 0)
     view.place.value = 3
     assert "ZeroDivisionError" in view.problems.value
+    monkeypatch.undo()
+    view.place.value = 4
+    assert "ZeroDivisionError" not in view.problems.value
+    data, _ = view._repr_mimebundle_()
+    assert data["image/png"].startswith("iVBOR"), "seen without a kernel"
 
 
 def test_names_cannot_smuggle_markup_into_the_panel():

@@ -120,6 +120,12 @@ def test_seen_without_a_kernel(shown):
     assert "image/png" in data
 
 
+def test_a_failure_is_shown_beside_the_change(shown, monkeypatch):
+    monkeypatch.setattr(shown.backend, "add_raster", lambda *a, **k: 1 / 0)
+    shown.opacity.value = 0.5
+    assert "ZeroDivisionError" in shown.problems.value
+
+
 def test_what_is_no_pair_or_has_no_place_is_named():
     pair = city_cube()
     with pytest.raises(ValueError, match="a score for each of its 70 x 90 px"):

@@ -51,7 +51,7 @@ export class Explorer {
   // ---- parts
   build() {
     const on = (pane) => ({
-      hover: (i) => this.hover(i),
+      hover: (i) => this.hover(i, pane()),
       click: (i, event) => this.click(i, event, pane),
       step: (by) => this.step(by),
       area: (polygon, way) => this.selectWithin(pane(), polygon, way),
@@ -113,10 +113,10 @@ export class Explorer {
     const labels = () => { this.labels.refresh(); this.refreshPlace(); };
     this.watched = {
       mercator: () => this.refreshMap(), plane: () => this.plane.setPositions(numbers(this.get("plane"), Uint16Array)),
-      rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: controls, colour_by: controls,
+      rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: controls, colour_by: () => { this.legend.classList.add("se-stale"); controls(); },
       space: () => { this.stage.frames.clear(); controls(); }, compare: controls, view: controls, clusters: controls, contrast: controls, space_note: controls,
       melt: () => this.stage.show(),
-      legend: () => this.legend.replaceChildren(...legendContent(this.get("legend"))), problems: () => this.showProblems(),
+      legend: () => { this.legend.classList.remove("se-stale"); this.legend.replaceChildren(...legendContent(this.get("legend"))); }, problems: () => this.showProblems(),
       selected: place, detail: place, liked: place, disliked: place, pins: place, trails: () => this.drawAllMarks(),
       chosen: states, shown: states, filters: () => this.panels.Filter.refresh(), classes: labels, marks: labels, learned: labels,
       bookmarks: () => this.panels.Bookmarks.refresh(),
@@ -189,7 +189,8 @@ export class Explorer {
   }
 
   // ---- what the user does
-  hover(i) {
+  // pane: where the pointer is; without one, as over a card, the first.
+  hover(i, pane = this.openPanes()[0]) {
     if (i === this.hovered) return;
     this.hovered = i;
     this.drawAllMarks();
@@ -197,6 +198,14 @@ export class Explorer {
     if (i < 0) return;
     const at = this.map.position(i), name = (this.get("names") ?? [])[i];
     this.tip.textContent = `${name ?? `place ${i}`} · ${at ? whereText(longitude(at[0]), latitude(at[1])) : "position unknown"}`;
+    this.putTip(pane, pane.pixelOf(i) ?? [0, 0]);
+  }
+  // Beside a pixel of a pane, and within it.
+  putTip({ box, width, height }, [x, y]) {
+    const [frame, root] = [box, this.root].map((node) => node.getBoundingClientRect()), { offsetWidth: w, offsetHeight: h } = this.tip;
+    const inside = (value, most) => Math.max(4, Math.min(value, most - 4));
+    this.tip.style.left = `${frame.left - root.left + inside(x + 14, width - w)}px`;
+    this.tip.style.top = `${frame.top - root.top + inside(y - h - 10, height - h)}px`;
   }
   click(i, event, pane) {
     if (event.ctrlKey || event.metaKey) { this.toggleRow("pins", i); return; }

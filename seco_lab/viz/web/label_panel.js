@@ -11,7 +11,7 @@ export class LabelPanel {
   constructor(explorer) {
     Object.assign(this, { explorer, current: 0 });
     this.list = element("div", { class: "se-classes", role: "radiogroup", "aria-label": "Classes" });
-    this.name = element("input", { type: "text", placeholder: "Name of a class, such as water", "aria-label": "Name of a new class",
+    this.name = element("input", { type: "text", placeholder: "Name of a class", "aria-label": "Name of a new class",
       onkeydown: (e) => { if (e.key === "Enter") this.add(); e.stopPropagation(); } });
     this.said = element("p", { class: "se-said", role: "status" });
     this.next = button("Label me next ★", () => this.goNext(), { class: "se-strong" });
