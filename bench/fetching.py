@@ -90,7 +90,7 @@ def by_seco_lab(url: str) -> np.ndarray:
 
     seasons = tuple((candidate(date),) for date in DATES)
     jobs = [
-        Job(f"p{n}", n, 15.0, 51.0, EPSG, LEFT + 10 * column, TOP - 10 * row, seasons)
+        Job(f"p{n}", 15.0, 51.0, EPSG, LEFT + 10 * column, TOP - 10 * row, seasons)
         for n, (column, row) in enumerate(corners())
     ]
     with LocalReading(jobs, Wanted(BANDS, SIZE_PX, 20, 0.01), Unsigned(), Pace()) as outcomes:
