@@ -180,8 +180,12 @@ def evaluate_classes(
     voted, k, by_k = knn_probe(features[0], task.labels, features[1], seed=settings.seed)
     seed = settings.seed
     scores = task.scored("linear", linear.scores, seed=seed) | task.answered("knn", voted, seed=seed)
-    told = _told(linear, settings.strengths) | {
-        "knn": {"k": k, "similarity": "cosine", "validation": {str(key): v for key, v in by_k.items()}}
+    told = {
+        "linear": {
+            "method": "multinomial logistic regression, standardised features, L-BFGS",
+            **linear.chosen(settings.strengths),
+        },
+        "knn": {"k": k, "similarity": "cosine", "validation": {str(key): v for key, v in by_k.items()}},
     }
     if settings.finetune is not None:
         scores |= task.scored("finetune", _finetuned(task, encoder, spec, settings), seed=seed)
@@ -216,19 +220,6 @@ def _linear(task: ClassTask, features: Sequence[NDArray], settings: ProbeSetting
         features[0], task.labels, features[1],
         strengths=settings.strengths, seed=settings.seed, device=settings.features.device,
     )  # fmt: skip
-
-
-def _told(linear: ProbeOutcome, strengths: Sequence[float]) -> dict[str, Any]:
-    """What the linear probe was and chose, for the protocol."""
-    chosen = {
-        "method": "multinomial logistic regression, standardised features, L-BFGS",
-        "strengths": list(strengths),
-        "strength": linear.strength,
-        "validation_share": VALIDATION_SHARE,
-        "validation": {str(key): value for key, value in linear.validation.items()},
-        "converged": linear.converged,
-    }
-    return {"linear": chosen}
 
 
 def _finetuned(
