@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def extract(
     cube = cube.isel(season=slice(season, season + 1))
     file = None if cache is None else Path(cache) / f"{features_key(encoder, cube, spec, precision)}.npy"
     if file is not None and file.exists():
+        file.touch()  # so that it is not the first to go
         return np.load(file)
     found = embed(
         encoder, cube, spec, batch_size=batch_size, device=device, precision=precision, progress=progress
@@ -93,6 +95,26 @@ def extract(
         with whole_file(file) as partial:
             np.save(partial, features)
     return features
+
+
+def default_cache() -> Path:
+    """Folder of the user's cache where the command line keeps features: ``~/.cache/seco_lab/features``."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "seco_lab" / "features"
+
+
+def trim_cache(folder: str | Path, most_bytes: int) -> int:
+    """Delete the features that were asked for longest ago, until a folder holds at most so many bytes.
+
+    Returns:
+        How many files went.
+    """
+    files = sorted(Path(folder).glob("*.npy"), key=lambda file: file.stat().st_mtime, reverse=True)
+    held = np.cumsum([file.stat().st_size for file in files])
+    gone = [file for file, size in zip(files, held, strict=True) if size > most_bytes]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
 
 
 def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precision: str) -> str:

@@ -28,6 +28,21 @@ class SplitCubes:
     how: str
 
 
+def tested_on(cube: xr.Dataset, split: str) -> xr.Dataset:
+    """The images of the training list and of one other list, which is then the test list.
+
+    Raises:
+        ValueError: The cube has no such list beside "train".
+    """
+    splits = cube["split"].values.astype(str) if "split" in cube.variables else np.array([], str)
+    others = sorted(set(splits.tolist()) & set(TEST_SPLITS))
+    if split not in others or not (splits == "train").any():
+        raise ValueError(
+            f"no split {split!r} to be tested beside 'train': the images have {', '.join(others) or 'none'}"
+        )
+    return cube.isel(patch=np.flatnonzero(np.isin(splits, ["train", split])))
+
+
 def split_cubes(cube: xr.Dataset, test: xr.Dataset | None = None, *, seed: int = 0) -> SplitCubes:
     """Which images are tested: a cube of its own, else the cube's split, else a stratified fifth.
 
