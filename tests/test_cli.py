@@ -351,7 +351,7 @@ def test_help_of_a_task_shows_its_own_options(task, own, capsys):
     assert f"seco-lab probe {task}" in example
 
 
-@pytest.mark.parametrize("command", "demo plan gather pretrain embed probe explore weights".split())
+@pytest.mark.parametrize("command", "demo plan gather pretrain embed probe compare explore weights".split())
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])

@@ -145,7 +145,8 @@ def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, In
 def _settings(args: argparse.Namespace, spec: InputSpec) -> Iterator[ProbeSettings]:
     """How the encoder is asked; features are kept for the next question unless told otherwise."""
     from seco_lab.downstream.classification import ProbeSettings
-    from seco_lab.downstream.features import FeatureOptions, trim_cache
+    from seco_lab.downstream.features import FeatureOptions
+    from seco_lab.downstream.keeping import trim_cache
 
     with tempfile.TemporaryDirectory() as forgotten:
         # Curves ask for the same features once more, so that there always is a cache.
@@ -163,7 +164,7 @@ def _settings(args: argparse.Namespace, spec: InputSpec) -> Iterator[ProbeSettin
 
 def _own_cache(args: argparse.Namespace) -> Path | None:
     """The user's cache, unless it is not wanted or cannot be written."""
-    from seco_lab.downstream.features import default_cache
+    from seco_lab.downstream.keeping import default_cache
 
     if args.no_cache:
         return None

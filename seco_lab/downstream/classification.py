@@ -18,6 +18,7 @@ from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
 from seco_lab.downstream.features import FeatureOptions, extract_both
 from seco_lab.downstream.finetune import FinetuneConfig, Supervision, finetuned_scores
 from seco_lab.downstream.floors import nearest_by_coordinates, unlearnt_features
+from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.knn import knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_under
 from seco_lab.downstream.linear_probe import linear_probe
@@ -239,7 +240,11 @@ def _baselines(
     parts = unlearnt_features(encoder, task.cubes, spec, settings.features, seed=settings.seed)
     found: dict[str, Score] = {}
     for who, features in parts.items():
-        found |= task.scored(who, _linear(task, features, settings).scores, seed=settings.seed)
+        made_from = ["linear", *features, task.labels, str(settings.strengths), str(settings.seed)]
+        answer = kept(
+            settings.features.cache, made_from, lambda own=features: _linear(task, own, settings).scores
+        )
+        found |= task.scored(who, answer, seed=settings.seed)
     near = nearest_by_coordinates(task.cubes, task.labels)
     return found if near is None else found | task.answered("coordinates", near, seed=settings.seed)
 

@@ -14,7 +14,7 @@ from torch import nn
 from seco_lab.data import split_cube
 from seco_lab.downstream.classification import ClassTask, ProbeSettings
 from seco_lab.downstream.features import extract, extract_both
-from seco_lab.downstream.floors import nearest_km, statistics_of, untrained_like
+from seco_lab.downstream.floors import nearest_km, statistics_of, statistics_of_both, untrained_like
 from seco_lab.downstream.knn import KS, knn_predict, knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, class_subset, holdout, labels_of
 from seco_lab.downstream.linear_probe import linear_probe
@@ -179,7 +179,7 @@ def features_to_compare(
     if not settings.baselines:
         return own
     twin = untrained_like(encoder, seed=settings.seed)
-    colours = tuple(statistics_of(cube, spec) for cube in (task.cubes.train, task.cubes.test))
+    colours = statistics_of_both(task.cubes, spec, cache=options.cache)
     return own | {"untrained": extract_both(twin, task.cubes, spec, options), "floor": colours}
 
 
@@ -218,7 +218,7 @@ def split_gap(
     labels, seed = labels_of(cube), settings.seed
     options = replace(settings.features, progress=False)
     own = extract(encoder, cube, settings.spec(spec), **vars(options))
-    colours = statistics_of(cube, spec)
+    colours = statistics_of(cube, spec, cache=options.cache)
     held = holdout(labels, HOLDOUT_SHARE, seed=seed)
     train, test = split_cube(cube, shares=(1 - HOLDOUT_SHARE, HOLDOUT_SHARE), block_km=block_km, seed=seed)
     lists = {"random": (np.flatnonzero(~held), np.flatnonzero(held)), "spatial": (train, test)}

@@ -107,6 +107,8 @@ def fit_scores(
         [weights],
         max_iter=_EVALUATIONS,
         max_eval=_EVALUATIONS,
+        # Each remembered step costs two passes over the weights; more than these bring no fewer evaluations.
+        history_size=20,
         tolerance_grad=1e-5,
         tolerance_change=1e-7,
         line_search_fn="strong_wolfe",

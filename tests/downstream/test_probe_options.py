@@ -12,7 +12,7 @@ from labelled import CLASS_SPEC, SPEC, class_cube, tiny_encoder
 
 from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
-from seco_lab.downstream.features import default_cache, trim_cache
+from seco_lab.downstream.keeping import default_cache, trim_cache
 from seco_lab.store import open_cube, save_cube
 
 RGB8 = replace(CLASS_SPEC, sensor="rgb8", unit="uint8", bands=("R", "G", "B"))
