@@ -266,8 +266,10 @@ def test_one_season_is_too_few_for_seco(tmp_path, cube_path, capsys):
 
 def test_a_run_is_not_overwritten(run_path, cube_path, capsys):
     args = [*seco(cube_path, 3), "--out", str(run_path)]
+    capsys.readouterr()
     assert main(args) == 2
-    assert "already holds a run" in told(capsys)
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert "already holds a run; resume it, or choose another folder" in error
 
 
 def test_another_configuration_is_refused(run_path, cube_path, capsys):
