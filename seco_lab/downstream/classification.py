@@ -138,10 +138,17 @@ class ClassTask:
 
     def answered(self, how: str, predicted: NDArray[np.int64], *, seed: int = 0) -> dict[str, Score]:
         """What is measured of class numbers (M,)."""
-        found = {how: Score.of(correct(predicted, self.truth), seed=seed)}
         if "f1" in self.measures:
-            found[f"{how}_f1"] = Score.drawn(*macro_f1(predicted, self.truth, seed=seed))
-        return found
+            return accuracy_and_f1(how, predicted, self.truth, seed)
+        return {how: Score.of(correct(predicted, self.truth), seed=seed)}
+
+
+def accuracy_and_f1(
+    how: str, predicted: NDArray[np.int64], truth: NDArray[np.int64], seed: int
+) -> dict[str, Score]:
+    """Share of answers (M,) that are right, as ``how``, and their mean F1 over the classes, ``how_f1``."""
+    accuracy = Score.of(correct(predicted, truth), seed=seed)
+    return {how: accuracy, f"{how}_f1": Score.drawn(*macro_f1(predicted, truth, seed=seed))}
 
 
 def evaluate_classes(

@@ -27,6 +27,7 @@ from seco_lab.places.point import EARTH_RADIUS_KM, unit_vectors
 _PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ORIENTATIONS = 8
 _BLOCK = 512
+_AT_A_TIME = 4
 
 
 def colour_statistics(images: Tensor) -> Tensor:
@@ -91,6 +92,10 @@ class RandomConvolutions(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Standardised images (B, C, H, W) to (B, num_features)."""
+        # Maps of 256 images of 64 px would fill a gigabyte; a few at a time stay in the processor's cache.
+        return torch.cat([self._features(part) for part in images.split(_AT_A_TIME)])
+
+    def _features(self, images: Tensor) -> Tensor:
         response = F.conv2d(images, self.filters, self.threshold)
         above = response.relu().mean((2, 3))
         # relu(r) - relu(-r) = r saves the second pass over the maps.

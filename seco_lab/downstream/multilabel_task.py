@@ -32,7 +32,7 @@ from seco_lab.downstream.multilabel import (
 )
 from seco_lab.downstream.official_multilabel import drawn_with_replacement, official_scores
 from seco_lab.downstream.result import Protocol, Result, Score
-from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
+from seco_lab.downstream.splits import SplitCubes, of_all, split_cubes
 from seco_lab.input_spec import InputSpec
 
 
@@ -149,13 +149,7 @@ def _cubes(cube: xr.Dataset, test: xr.Dataset | None, seed: int) -> SplitCubes:
             f"the classes of both cubes differ: {', '.join(multilabel_names(cube))} for training, "
             f"{', '.join(multilabel_names(test))} for the test"
         )
-    if test is not None or ("split" in cube.variables and len(set(cube["split"].values.astype(str))) > 1):
-        return split_cubes(cube, test, seed=seed)
-    count = cube.sizes["patch"]
-    held = np.zeros(count, bool)
-    held[np.random.default_rng(seed).permutation(count)[: round(HOLDOUT_SHARE * count)]] = True
-    parts = [cube.isel(patch=np.flatnonzero(mask)) for mask in (~held, held)]
-    return SplitCubes(*parts, f"no test list: {HOLDOUT_SHARE:.0%} of the patches held out, seed {seed}")
+    return split_cubes(cube, test, seed=seed, held_out=of_all, what="patches")
 
 
 def _probe(task: MultilabelTask, features: tuple[NDArray, NDArray], settings: ProbeSettings) -> ProbeOutcome:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.sensors import SENTINEL2_L2A
-from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
+from seco_lab.sources.base import NO_SPLIT, BadFileError, PatchRecord, Reading, Refused, of_split
 from seco_lab.sources.bigearthnet_classes import CLASSES_19, CLASSES_43, multi_hot
 from seco_lab.sources.rasters import as_counts, date_in, place_of, read_raster, to_grid
 
@@ -30,7 +30,6 @@ _TABLE = "metadata.parquet"
 _UNCLEAR_TABLE = "metadata_for_patches_with_snow_cloud_or_shadow.parquet"
 _COLUMNS = ("patch_id", "labels")
 _LISTS = ("*snow*.csv", "*cloud*.csv")
-_NO_SPLIT = "none"
 _SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 
 
@@ -105,7 +104,7 @@ def find_bigearthnet(
     else:
         _refuse_43(table, classes)
         found, clear = _second_version(root, table, cloudy, refused)
-    patches = _of_split(sorted(found, key=lambda patch: patch.name), split)
+    patches = of_split(sorted(found, key=lambda patch: patch.name), split, path)
 
     def read(patch: _Patch) -> PatchRecord:
         return _read(patch, names, classes)
@@ -141,7 +140,7 @@ def _first_version(root: Path, around: Sequence[Path], cloudy: bool) -> tuple[li
         name: split for split in ("train", "val", "test") for name in _names_in(around, (f"{split}.*",))
     }
     # A patch that no list has is in no split; where there are no lists at all, nothing is.
-    missing = _NO_SPLIT if splits else None
+    missing = NO_SPLIT if splits else None
     patches = [
         _Patch(folder.name, folder, None, splits.get(folder.name, missing))
         for folder in _patch_folders(root)
@@ -192,7 +191,7 @@ def _rows_of(table: Path) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
     missing = [name for name in _COLUMNS if name not in rows.columns]
     if missing:
         raise ValueError(f"{table} lacks the column {missing[0]!r}; BigEarthNet v2 has it, so unpack it anew")
-    splits = rows["split"] if "split" in rows.columns else [_NO_SPLIT] * len(rows)
+    splits = rows["split"] if "split" in rows.columns else [NO_SPLIT] * len(rows)
     for name, labels, split in zip(rows["patch_id"], rows["labels"], splits, strict=True):
         yield name, (tuple(labels), split)
 
@@ -204,15 +203,6 @@ def _patch_folders(root: Path) -> Iterator[Path]:
             yield folder
         else:
             yield from (inner for inner in _folders(folder) if _NAME.match(inner.name))
-
-
-def _of_split(patches: list[_Patch], split: str | None) -> list[_Patch]:
-    if split is None:
-        return patches
-    known = sorted({patch.split for patch in patches if patch.split not in (None, _NO_SPLIT)})
-    if split not in known:
-        raise ValueError(f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}")
-    return [patch for patch in patches if patch.split == split]
 
 
 def _read(patch: _Patch, bands: Sequence[str], classes: int) -> PatchRecord:
