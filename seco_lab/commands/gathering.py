@@ -115,12 +115,19 @@ def _years(text: str) -> list[int]:
 
 
 def _gather_simulated(args: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np
+
     from seco_lab.gather import gather as gather_plan
     from seco_lab.places import open_plan
     from seco_lab.sources.simulated import SimulatedSource
 
     drawn = open_plan(args.places)
     dates = dates_of(args, drawn.place_list())
+    if (late := dates > np.datetime64("today")).any():
+        say(
+            f"{late.sum()} of {dates.size} dates lie in the future, up to {dates.max().astype('M8[D]')}: the "
+            "simulated world knows them, an archive refuses them"
+        )
     # Or there would be nothing to find between the years.
     change = None if args.years_apart is None else (dates.min(), dates.max())
     clear = {} if args.max_cloud is None else {"max_cloud": args.max_cloud}
