@@ -98,6 +98,11 @@ def test_utm_of_known_points():
     assert utm_epsg([3.0, -177.0, 179.9, 180.0, 151.2], [50, 1, 1, 1, -33.9]).tolist() == [
         32631, 32601, 32660, 32660, 32756,
     ]  # fmt: skip
+    # Norway: 32V reaches to 3 degrees east. Svalbard: 31X, 33X, 35X and 37X alone, 9 to 12 degrees wide.
+    assert utm_epsg([2.9, 3.1, 5.3, 5.3], [60, 60, 55.9, 64]).tolist() == [32631, 32632, 32631, 32631]
+    svalbard = [8.9, 9.1, 15.6, 20.9, 21.1, 32.9, 33.1, 41.9, 42.1]
+    zones = [31, 33, 33, 33, 35, 35, 37, 37, 38]
+    assert utm_epsg(svalbard, [78.2] * 9).tolist() == [32600 + zone for zone in zones]
     # On a zone's central meridian easting is 500 km, on the equator northing is 0.
     epsg, x0, y0 = utm_corner([3.0], [0.0], size_px=100, pixel_size_m=10)
     assert epsg[0] == 32631

@@ -234,7 +234,7 @@ def test_an_error_in_the_thread_reaches_the_caller(stored, monkeypatch):
             ValueError,
             "116 needs at least as many images, the data have 115",
         ),
-        ({"batch_size": 0, "seasons": 1}, ValueError, "at least 1"),
+        ({"batch_size": 0, "seasons": 1}, ValueError, "use batches of 1 to 115"),
         ({"batch_size": 4, "seasons": 6}, ValueError, "6 seasons of each patch are wanted, the cube has 5"),
         ({"batch_size": 4, "seasons": 2, "bands": "B4"}, LookupError, "no band 'B4'"),
         (

@@ -275,7 +275,10 @@ def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_pat
         ("500", r"answered 500"),
     ],
 )
-def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(fault, words, root, done, tmp_path):
+def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(
+    fault, words, root, done, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("seco_lab.fetch.reading.SEVERAL", 3)
     out = tmp_path / "c.zarr"
     with FaultServer(root) as server:
         server.rules = [Rule(fault, after=60)]
@@ -323,16 +326,31 @@ def test_a_kill_while_places_are_put_in_order(root, done, tmp_path):
     assert fingerprint(out) == before
 
 
-def test_places_that_fail_are_left_out_when_asked_for(root, tmp_path):
-    out, bad = tmp_path / "c.zarr", Rule("500", "33UUP/2021-03-01")
-    with FaultServer(root, rules=[bad]) as server:
-        tasks = make_tasks(server.url, places=17)  # of which more fail than make a run end
+def test_a_bad_stretch_ends_no_run_and_is_left_out_when_asked_for(root, tmp_path):
+    """Nine places beside one another whose files are lost; the server is well."""
+    out, lost = tmp_path / "c.zarr", [f"place-{n:03d}" for n in range(3, 12)]
+    with FaultServer(root, rules=[Rule("500", "/lost/")]) as server:
+        tasks = make_tasks(server.url, places=17)
+        away = tasks.table["assets"].str.replace(server.url, f"{server.url}/lost")
+        bad = tasks.table["patch"].isin(lost)
+        tasks = replace(tasks, table=tasks.table.assign(assets=tasks.table["assets"].mask(bad, away)))
         report = run(tasks, out, leave_out_failed=True, pace=Pace(places=3))
-        assert (report.failed, report.rejected) == (0, 10)
-        assert set(read_rejected(out)["why"]) == {"unreachable", "cloud"}
+        assert (report.gathered, report.failed, report.rejected) == (7, 0, 10)
+        assert read_rejected(out).set_index("why")["name"]["unreachable"].tolist() == lost
         asked = server.requests
         assert run(tasks, out).gathered == 0
         assert server.requests == asked
+
+
+def test_a_stretch_of_places_is_judged_by_places_elsewhere(root, tmp_path, monkeypatch):
+    monkeypatch.setattr("seco_lab.fetch.reading.SEVERAL", 3)
+    with FaultServer(root, rules=[Rule("500")]) as server:
+        with pytest.raises(UnreachableError, match=r"^3 places in a row, and 3 elsewhere, could not be read"):
+            fetched(server.url, tmp_path / "c.zarr", pace=Pace(places=1))
+        tried = set(read_costs(tmp_path / "c.zarr")["patch"])
+        assert tried == {f"place-{n:03d}" for n in (0, 1, 2, 3, 6, 9)}
+        with pytest.raises(UnreachableError, match=r"^3 places all over the plan could not be read"):
+            estimate(make_tasks(server.url), tmp_path / "e.zarr", signer=Unsigned())
 
 
 def test_a_longer_plan_goes_on_with_the_cube_of_a_shorter_one(root, tmp_path, monkeypatch):

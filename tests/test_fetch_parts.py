@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from archive import make_tasks
 
-from seco_lab.catalogs import PlanetaryComputer
+from seco_lab.catalogs import PlanetaryComputer, open_tasks, save_tasks
 from seco_lab.fetch.grid import check_alike, on_the_grid, window_on
-from seco_lab.fetch.jobs import Wanted, jobs_of
+from seco_lab.fetch.jobs import Wanted, jobs_of, listing_of
 from seco_lab.fetch.offset import offset_in, remove_offset
 from seco_lab.fetch.quality import Quality, dark_ground, quality_of
+from seco_lab.places import parts
 from seco_lab.remote import CorruptError, UnsupportedError
 from seco_lab.remote.tiff import TiffHeader
 
@@ -125,15 +126,23 @@ def test_who_decides_about_the_offset(baseline, applied, content, counts, expect
     assert remove_offset(baseline, applied, content, patch(counts)) == expected
 
 
-def test_jobs_keep_the_order_of_the_plan_and_of_the_candidates():
+def test_jobs_keep_the_order_of_the_plan_and_of_the_candidates(tmp_path, monkeypatch):
     tasks = make_tasks("https://example.org", places=5)
-    jobs = jobs_of(tasks)
+    jobs = list(jobs_of(tasks))
     assert [job.patch for job in jobs] == tasks.patches
-    assert [job.position for job in jobs] == list(range(5))
     assert [[one.rank for one in season] for season in jobs[0].seasons] == [[0, 1], [0, 1]]
     unknown = replace(tasks, table=tasks.table.assign(offset_applied=None))
-    assert jobs_of(unknown)[0].seasons[0][0].offset_applied is None
+    assert next(jobs_of(unknown)).seasons[0][0].offset_applied is None
     assert jobs[0].seasons[0][0].offset_applied is False
+    monkeypatch.setattr(parts, "_ROWS", 7)  # of 20, four to a place
+    stored = open_tasks(save_tasks(tasks, tmp_path / "tasks.parquet"))
+    assert [len(part) for part in stored.parts()] == [4, 8, 4, 4]
+    assert list(jobs_of(stored)) == jobs
+    assert list(jobs_of(stored, [3, 1])) == [jobs[1], jobs[3]]
+    assert list(jobs_of(stored, [])) == []
+    listing = listing_of(stored)
+    assert (list(listing.names), listing.seasons) == (tasks.patches, 2)
+    assert (listing.lon[4], listing.lat[4]) == (12.0, 51.4)
 
 
 def test_a_catalogue_can_be_sent_to_a_worker():

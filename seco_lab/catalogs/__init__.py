@@ -12,7 +12,7 @@ from seco_lab.catalogs.ladder import Rung, ladder
 from seco_lab.catalogs.local import LocalCatalog, open_catalog
 from seco_lab.catalogs.planetary_computer import PlanetaryComputer, SasTokens
 from seco_lab.catalogs.simulated import SimulatedCatalog
-from seco_lab.catalogs.tasks import Tasks, open_tasks, save_tasks, tasks_hash
+from seco_lab.catalogs.tasks import StoredTasks, TaskList, Tasks, open_tasks, save_tasks, tasks_hash
 
 __all__ = [
     "Catalog",
@@ -35,7 +35,9 @@ __all__ = [
     "Rung",
     "ladder",
     "given_up_by",
+    "TaskList",
     "Tasks",
+    "StoredTasks",
     "save_tasks",
     "open_tasks",
     "tasks_hash",

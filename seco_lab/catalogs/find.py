@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -13,20 +14,19 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from seco_lab.catalogs.base import Catalog, Scene
-from seco_lab.catalogs.grid import BLOCK_PX, GRID_M, PIXEL_M, Corner
+from seco_lab.catalogs.grid import BLOCK_PX, GRID_M, PIXEL_M
 from seco_lab.catalogs.groups import CELL_DEG, Group, boxes_around, groups, stretches
 from seco_lab.catalogs.items import SCL
 from seco_lab.catalogs.ladder import Rung, ladder
+from seco_lab.catalogs.laid import Waiting, found_of, write_found
 from seco_lab.catalogs.search import CachedSearch
 from seco_lab.catalogs.select import Chosen, Missing, Wish, select
-from seco_lab.catalogs.settle import Ground, Snap, settled
-from seco_lab.catalogs.tasks import COLUMNS, Tasks
+from seco_lab.catalogs.settle import Snap
+from seco_lab.catalogs.tasks import StoredTasks
 from seco_lab.catalogs.tiles import tiles_of
 from seco_lab.places import Plan, plan_hash
 from seco_lab.seasons import check_past, dates_hash
 from seco_lab.sensors import SENTINEL2_L2A
-
-_DAY = np.timedelta64(1, "D")
 
 
 def find_scenes(
@@ -43,12 +43,13 @@ def find_scenes(
     cell_deg: float = CELL_DEG,
     latest: np.datetime64 | str | None = None,
     progress: bool = True,
-) -> Tasks:
+) -> StoredTasks:
     """Asks a catalogue for all places and dates and chooses candidate scenes.
 
     Places of a cell are asked for together. Answers stay in ``folder/searches``, so that a call that was
     killed goes on where it was and a second one asks nothing; ``folder/items.parquet`` holds all scenes found
-    (stac-geoparquet), for ``open_catalog`` as well.
+    (stac-geoparquet), for ``open_catalog`` as well. The tasks stay in the folder too, and of a plan of any
+    size only a part of them is in memory.
 
     Args:
         plan: Places.
@@ -76,9 +77,8 @@ def find_scenes(
     check_past(dates, latest=latest or np.datetime64("today"))
     margin_m = size_px * PIXEL_M / 2 + GRID_M if snap == "block" else 0.0  # as far as most are shifted
     wish = Wish(size_px, steps, candidates, margin_m)
-    search = CachedSearch(catalog, Path(folder) / "searches")
-    found = _found(plan, dates, search, wish, (*names, SCL), cell_deg, progress)
-    search.join(Path(folder) / "items.parquet")
+    folder = Path(folder)
+    search = CachedSearch(catalog, folder / "searches")
     about = {
         "catalog": catalog.name,
         "plan_hash": plan_hash(plan.places),
@@ -88,7 +88,17 @@ def find_scenes(
         "snap": snap,
         "steps": [vars(step) for step in steps],
     }
-    return _tasks(plan, _laid(plan, found, size_px, snap), about)
+    with Waiting(folder, len(plan)) as waiting:
+        for row, result in _found(plan, dates, search, wish, (*names, SCL), cell_deg, progress):
+            waiting.put(row, found_of(result, names) if isinstance(result, Chosen) else result)
+        search.join(folder / "items.parquet")
+        file = folder / f"tasks-{_key(about, candidates)}.parquet"
+        return write_found(plan, waiting, about, file, size_px=size_px, snap=snap)
+
+
+def _key(about: Mapping[str, Any], candidates: int) -> str:
+    """Tells requests that share a folder apart."""
+    return hashlib.sha256(json.dumps([about, candidates]).encode()).hexdigest()[:16]
 
 
 def _check(
@@ -119,16 +129,13 @@ def _found(
     bands: Sequence[str],
     cell_deg: float,
     progress: bool,
-) -> list[Chosen | Missing]:
-    """What was found for each place, in the order of the plan; the scenes of one cell are in memory."""
-    found: list[Chosen | Missing] = [Missing("", "")] * len(plan)
+) -> Iterator[tuple[int, Chosen | Missing]]:
+    """Row and result for each place, cell after cell; the scenes of one cell are in memory."""
     lon, lat = (plan.places[axis].to_numpy(float) for axis in ("lon", "lat"))
     with tqdm(total=len(plan), desc="searching", unit="place", disable=not progress) as bar:
         for group in groups(lon, lat, cell_deg=cell_deg):
-            for row, result in _found_in(group, lon, lat, dates, search, wish, bands):
-                found[row] = result
+            yield from _found_in(group, lon, lat, dates, search, wish, bands)
             bar.update(len(group.rows))
-    return found
 
 
 def _found_in(
@@ -186,64 +193,3 @@ def _told(
     lacking = [band for band in bands if not any(band in scene.assets for scene in scenes)]
     what = f"bands {', '.join(lacking)}" if lacking else "proj:transform and a UTM zone, or some band"
     return Missing("no bands", f"none of {len(scenes)} scenes around it has {what}")
-
-
-def _laid(
-    plan: Plan, found: Sequence[Chosen | Missing], size_px: int, snap: Snap
-) -> list[tuple[Chosen, Corner] | Missing]:
-    """Each place with the corner of its patch, in the order of the plan, so that a longer plan agrees."""
-    if snap == "grid":
-        return [one if isinstance(one, Missing) else (one, one.corner) for one in found]
-    ground, laid = Ground(size_px), []
-    for name, one in zip(plan.places["name"], found, strict=True):
-        if isinstance(one, Missing):
-            laid.append(one)
-            continue
-        corner, neighbour = settled(name, one.grid, one.corner, size_px=size_px, ground=ground)
-        if corner is None:
-            laid.append(Missing("overlap", f"{neighbour}, shifted into an internal tile, would overlap it"))
-        else:
-            laid.append((one, corner))
-    return laid
-
-
-def _tasks(plan: Plan, laid: Sequence[tuple[Chosen, Corner] | Missing], about: dict[str, Any]) -> Tasks:
-    import geopandas as gpd
-    import pandas as pd
-    import shapely
-
-    rows, missing = [], {}
-    places = zip(plan.places["name"], plan.places["lon"], plan.places["lat"], laid, strict=True)
-    for name, lon, lat, one in places:
-        if isinstance(one, Missing):
-            missing[name] = one
-        else:
-            rows += [(name, *row, lon, lat) for row in _rows(*one, about["bands"])]
-    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).astype(
-        {
-            "season": "int16",
-            "rank": "int16",
-            "epsg": "int32",
-            "time": "datetime64[ms]",
-            "offset_applied": object,
-        }
-    )
-    points = shapely.points(table["lon"].to_numpy(float), table["lat"].to_numpy(float))
-    rejected = plan.places[plan.places["name"].isin(missing.keys())]
-    for column in ("why", "detail"):
-        texts = [getattr(missing[name], column) for name in rejected["name"]]
-        rejected = rejected.assign(**{column: np.array(texts, object)})
-    return Tasks(gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326"), rejected, about)
-
-
-def _rows(chosen: Chosen, corner: Corner, bands: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Columns from season to assets; a candidate of several scenes has a row for each of them."""
-    for season, candidates in enumerate(chosen.scenes):
-        every = [(rank, scene, step) for rank, (parts, step) in enumerate(candidates) for scene in parts]
-        for rank, scene, step in every:
-            hrefs = {band: scene.assets[band].href for band in (*bands, SCL)}
-            yield (
-                season, rank, scene.item_id, scene.collection, scene.self_href, scene.time, scene.platform,
-                scene.tile, chosen.grid.epsg, corner.x0, corner.y0, scene.scene_cloud_cover, scene.baseline,
-                scene.offset_applied, step, json.dumps(hrefs),
-            )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from seco_lab.catalogs.base import Asset, Scene
 from seco_lab.catalogs.items import BANDS, OFFSET_APPLIED, item_of
@@ -83,14 +85,32 @@ def join_scenes(files: Iterable[Path], path: str | Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    seen: set[tuple[str, str]] = set()
+    files = list(files)
+    fresh = _first_of_each(np.concatenate([np.empty(0, np.uint64), *map(_names_hashed, files)]))
+    done = 0
     with whole_file(path) as partial, pq.ParquetWriter(partial, _schema(), compression="zstd") as writer:
         for file in files:
             table = pq.read_table(file)
-            names = zip(table["collection"].to_pylist(), table["id"].to_pylist(), strict=True)
-            fresh = [name not in seen and not seen.add(name) for name in names]
-            writer.write_table(table.filter(pa.array(fresh, pa.bool_())))
-    return len(seen)
+            writer.write_table(table.filter(pa.array(fresh[done : done + len(table)])))
+            done += len(table)
+    return int(fresh.sum())
+
+
+def _names_hashed(file: Path) -> NDArray[np.uint64]:
+    """A number for the name of each scene; the names of millions of scenes would fill the memory."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file, columns=["collection", "id"])
+    names = zip(table["collection"].to_pylist(), table["id"].to_pylist(), strict=True)
+    digests = (hashlib.blake2b(repr(name).encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def _first_of_each(numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where a number comes for the first time."""
+    first = np.zeros(len(numbers), np.bool_)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    return first
 
 
 def read_scenes(path: str | Path) -> list[Scene]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import shapely
 
 from seco_lab.catalogs.base import BBox
 from seco_lab.catalogs.grid import GRID_M, TileGrid, to_utm
+from seco_lab.places.utm import LATITUDES, zone_span
 
 TILE_M = 109_800.0
 _SQUARE_M = 100_000.0
@@ -20,17 +22,22 @@ _BANDS = "CDEFGHJKLMNPQRSTUVWX"
 
 
 def tiles_in(bbox: BBox) -> Iterator[tuple[str, TileGrid, shapely.Polygon]]:
-    """Name, extent and outline of every tile that meets a box, plain six-degree zones.
+    """Name, extent and outline of every tile that meets a box, each once.
 
     Args:
         bbox: West, south, east, north; west < east.
     """
     west, south, east, north = bbox
-    for zone in range(math.floor((west + 180) / 6), math.ceil((east + 180) / 6)):
-        for hemisphere, (low, high) in ((326, (max(south, 0), north)), (327, (south, min(north, 0)))):
-            if low < high:
-                clipped = (max(west, 6 * zone - 180), low, min(east, 6 * zone - 174), high)
-                yield from _of_zone(hemisphere * 100 + zone + 1, clipped)
+    around = range(max(1, math.floor((west + 180) / 6)), min(60, math.ceil((east + 180) / 6) + 1) + 1)
+    found = {}
+    for low, high in pairwise((-math.inf, *LATITUDES, math.inf)):
+        for zone in around:
+            span = zone_span(zone, low)
+            clipped = span and (max(west, span[0]), max(south, low), min(east, span[1]), min(north, high))
+            if clipped and clipped[0] < clipped[2] and clipped[1] < clipped[3]:
+                tiles = _of_zone((326 if low >= 0 else 327) * 100 + zone, clipped)
+                found |= {(grid.epsg, name): (name, grid, outline) for name, grid, outline in tiles}
+    yield from found.values()
 
 
 def _of_zone(epsg: int, bbox: BBox) -> Iterator[tuple[str, TileGrid, shapely.Polygon]]:

@@ -3,39 +3,69 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seco_lab import __version__
-from seco_lab.places.files import read_geoparquet, rejected_path, write_geoparquet
+from seco_lab.places.files import read_about, read_geoparquet, rejected_path, write_geoparquet
+from seco_lab.places.parts import points_writer, read_parts
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from geopandas import GeoDataFrame
+    from pandas import DataFrame
 
-COLUMNS = (
+ROW_COLUMNS = (
     "patch", "season", "rank", "item_id", "collection", "self_href", "time", "platform", "tile", "epsg", "x0",
-    "y0", "scene_cloud_cover", "baseline", "offset_applied", "rung", "assets", "lon", "lat", "geometry",
+    "y0", "scene_cloud_cover", "baseline", "offset_applied", "rung", "assets", "lon", "lat",
 )  # fmt: skip
+COLUMNS = (*ROW_COLUMNS, "geometry")
 ABOUT = ("catalog", "plan_hash", "dates_hash", "size_px", "bands", "snap")
+_HASHED = ("patch", "season", "rank", "epsg", "x0", "y0", "time", "tile", "baseline", "assets")
 
 
-@dataclass(frozen=True)
-class Tasks:
-    """What to read, a row per candidate scene.
+class TaskList:
+    """What to read, a row per candidate scene: in memory (``Tasks``) or in its file (``StoredTasks``).
 
     Attributes:
-        table: GeoDataFrame with the columns of ``COLUMNS``, sorted by place in the order of the plan, season
-            and rank. `patch` is the place's name, `season` the slot from 0, `rank` 0 the first choice; rows
-            of the same rank are scenes of one pass that show the patch only together, the largest part first;
+        table: All rows, with the columns of ``COLUMNS``, sorted by place in the order of the plan, season and
+            rank. `patch` is the place's name, `season` the slot from 0, `rank` 0 the first choice; rows of
+            the same rank are scenes of one pass that show the patch only together, the largest part first;
             `epsg`, `x0`, `y0` the UTM grid of the patch (upper-left corner in metres), alike for all
             candidates of a place; `time` UTC; `offset_applied` True, False or None where the catalogue does
             not say; `rung` how far the search had to go; `assets` JSON text, band name -> unsigned href.
         rejected: Places without a scene in some season: the columns of the plan, `why` (a word or two) and
             `detail` (a sentence).
         about: At least the keys of ``ABOUT``, as JSON values.
+        hash: Sixteen hex digits that change with any candidate, its order, its grid or its files.
     """
+
+    table: GeoDataFrame
+    rejected: GeoDataFrame
+    about: Mapping[str, Any]
+    hash: str
+
+    def parts(self, columns: Sequence[str] = ROW_COLUMNS) -> Iterator[DataFrame]:
+        """The rows in order, a part at a time; all rows of a place are in one part."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({len(self.patches)} places, {len(self)} candidate scenes, "
+            f"{len(self.rejected)} places given up, from {self.about.get('catalog')!r}, hash {self.hash})"
+        )
+
+    @property
+    def patches(self) -> list[str]:
+        """Names of the places, in the order of the plan."""
+        return [name for part in self.parts(["patch"]) for name in dict.fromkeys(part["patch"])]
+
+
+@dataclass(frozen=True, repr=False)
+class Tasks(TaskList):
+    """Tasks in memory; see ``TaskList``."""
 
     table: GeoDataFrame
     rejected: GeoDataFrame
@@ -44,33 +74,76 @@ class Tasks:
     def __len__(self) -> int:
         return len(self.table)
 
-    def __repr__(self) -> str:
-        return (
-            f"Tasks({self.table['patch'].nunique()} places, {len(self)} candidate scenes, "
-            f"{len(self.rejected)} places given up, from {self.about.get('catalog')!r}, hash {self.hash})"
-        )
+    @property
+    def hash(self) -> str:
+        """See ``TaskList``."""
+        return tasks_hash(self.parts())
+
+    def parts(self, columns: Sequence[str] = ROW_COLUMNS) -> Iterator[DataFrame]:
+        """See ``TaskList``; one part."""
+        if len(self.table):
+            yield self.table[list(columns)]
+
+
+@dataclass(frozen=True, repr=False)
+class StoredTasks(TaskList):
+    """Tasks in their file, of which a part at a time is in memory; see ``TaskList``.
+
+    Attributes:
+        path: The file; the places given up lie beside it.
+        hash: As in ``TaskList``.
+    """
+
+    path: Path
+    about: Mapping[str, Any]
+    hash: str
+
+    def __len__(self) -> int:
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(self.path).num_rows
 
     @property
-    def patches(self) -> list[str]:
-        """Names of the places, in the order of the plan."""
-        return list(dict.fromkeys(self.table["patch"]))
+    def table(self) -> GeoDataFrame:
+        """See ``TaskList``; read anew each time."""
+        return read_geoparquet(self.path)[0]
+
+    @property
+    def rejected(self) -> GeoDataFrame:
+        """See ``TaskList``; read anew each time."""
+        return read_geoparquet(rejected_path(self.path))[0]
+
+    def parts(self, columns: Sequence[str] = ROW_COLUMNS) -> Iterator[DataFrame]:
+        """See ``TaskList``; some thousand rows each."""
+        return read_parts(self.path, columns, by="patch")
+
+
+def tasks_hash(parts: Iterable[DataFrame]) -> str:
+    """The hash of what decides the pixels: place, season, rank, grid, time and files of each row."""
+    digest = _Digest()
+    for part in parts:
+        digest.add(part)
+    return digest.hash
+
+
+class _Digest:
+    """The hash of rows that come a part at a time."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256(f"{','.join(_HASHED)}\n".encode())
+
+    def add(self, part: DataFrame) -> None:
+        """Further rows."""
+        milliseconds = part["time"].astype("datetime64[ms]").astype("int64")
+        text = part[list(_HASHED)].assign(time=milliseconds).to_csv(index=False, header=False)
+        self._sha256.update(text.encode())
 
     @property
     def hash(self) -> str:
-        """Sixteen hex digits that change with any candidate, its order, its grid or its files."""
-        return tasks_hash(self.table)
+        return self._sha256.hexdigest()[:16]
 
 
-def tasks_hash(table: GeoDataFrame) -> str:
-    """The hash of what decides the pixels: place, season, rank, grid, time and files of each row."""
-    names = ["patch", "season", "rank", "epsg", "x0", "y0", "time", "tile", "baseline", "assets"]
-    text = (
-        table[names].assign(time=table["time"].astype("datetime64[ms]").astype("int64")).to_csv(index=False)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def save_tasks(tasks: Tasks, path: str | Path) -> Path:
+def save_tasks(tasks: TaskList, path: str | Path) -> Path:
     """Writes the tasks to `path` and the places given up beside it; each file whole or not at all.
 
     Raises:
@@ -79,15 +152,50 @@ def save_tasks(tasks: Tasks, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".parquet":
         raise ValueError(f"tasks are saved as .parquet, got {path.name}")
-    _check(tasks.table, tasks.about, path)
-    about = {**tasks.about, "toolkit": f"seco_lab {__version__}", "hash": tasks.hash}
-    write_geoparquet(tasks.rejected, rejected_path(path), about)
-    write_geoparquet(tasks.table[list(COLUMNS)], path, about)
+    if isinstance(tasks, Tasks):
+        _check(tasks.table.columns, tasks.about, path)
+    write_tasks(tasks.parts(), lambda: tasks.rejected, tasks.about, path)
     return path
 
 
-def open_tasks(path: str | Path) -> Tasks:
-    """Reads tasks.
+def write_tasks(
+    parts: Iterable[DataFrame],
+    rejected: Callable[[], GeoDataFrame],
+    about: Mapping[str, Any],
+    path: Path,
+) -> StoredTasks:
+    """Writes rows as they come and the places given up, which are known when all rows have come."""
+    digest = _Digest()
+    with points_writer(path, _schema()) as file:
+        for part in parts:
+            digest.add(part)
+            file.write(part)
+        told = {**about, "toolkit": f"seco_lab {__version__}", "hash": digest.hash}
+        write_geoparquet(rejected(), rejected_path(path), told)
+        file.close(told)
+    return StoredTasks(path, about, digest.hash)
+
+
+def _schema() -> dict[str, pa.DataType]:
+    """Type of each column."""
+    import pyarrow as pa
+
+    kinds = {
+        "season": pa.int16(), "rank": pa.int16(), "time": pa.timestamp("ms"), "epsg": pa.int32(),
+        "offset_applied": pa.bool_(),
+    }  # fmt: skip
+    numbers = ("x0", "y0", "scene_cloud_cover", "lon", "lat")
+    kinds |= dict.fromkeys(numbers, pa.float64())
+    return {name: kinds.get(name, pa.string()) for name in ROW_COLUMNS}
+
+
+def tasks_of(tasks: TaskList | str | Path) -> TaskList:
+    """Tasks as they are, or those of a file."""
+    return tasks if isinstance(tasks, TaskList) else open_tasks(tasks)
+
+
+def open_tasks(path: str | Path) -> StoredTasks:
+    """Tasks of a file, which is read through once to see that they are those that were saved.
 
     Raises:
         FileNotFoundError: There is no such file, or no list of places given up beside it.
@@ -97,16 +205,15 @@ def open_tasks(path: str | Path) -> Tasks:
     for file in (path, rejected_path(path)):
         if not file.exists():
             raise FileNotFoundError(f"no tasks at {file}; make them with seco_lab.catalogs.find_scenes")
-    table, about = read_geoparquet(path)
-    rejected, _ = read_geoparquet(rejected_path(path))
-    _check(table, about, path)
+    columns, about = read_about(path)
+    _check(columns, about, path)
     stored = about.pop("hash", None)
-    if stored != tasks_hash(table):
+    if stored != tasks_hash(read_parts(path, _HASHED, by="patch")):
         raise ValueError(f"the rows of {path} were changed after the scenes were selected; select them anew")
-    return Tasks(table, rejected, about)
+    return StoredTasks(path, about, stored)
 
 
-def _check(table: GeoDataFrame, about: Mapping[str, Any], path: Path) -> None:
-    missing = [name for name in COLUMNS if name not in table] + [key for key in ABOUT if key not in about]
+def _check(columns: Iterable[str], about: Mapping[str, Any], path: Path) -> None:
+    missing = [name for name in COLUMNS if name not in columns] + [key for key in ABOUT if key not in about]
     if missing:
         raise ValueError(f"{path} holds no tasks: {', '.join(missing)} is missing")

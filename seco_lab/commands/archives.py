@@ -11,7 +11,7 @@ from seco_lab.commands.gathering import dates_of, size_px_of
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
-    from seco_lab.catalogs import Catalog, Tasks
+    from seco_lab.catalogs import Catalog, TaskList
 
 
 def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
         OSError: Something could not be read; the same command goes on.
     """
     from seco_lab.fetch import estimate, fetch, verify
-    from seco_lab.fetch.estimate import PILOT_PLACES
     from seco_lab.fetch.jobs import check_limits
     from seco_lab.fetch.ledger import begin
+    from seco_lab.fetch.reading import SEVERAL
     from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE, wanted_of
     from seco_lab.remote import UnreachableError
 
@@ -38,7 +38,7 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
     _save(tasks, Path(args.out))  # not over those of another request, which has been refused
     how = {"signer": catalog, "max_cloud": max_cloud}
     reckoned = None
-    if len(tasks.patches) > PILOT_PLACES:
+    if len(tasks.patches) > SEVERAL:
         reckoned = estimate(tasks, args.out, **how)
         say(reckoned)
     report = fetch(tasks, args.out, **how, leave_out_failed=args.leave_out_failed)
@@ -72,7 +72,7 @@ def catalog_named(source: str) -> Catalog:
     )
 
 
-def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
+def _tasks(args: argparse.Namespace, catalog: Catalog) -> TaskList:
     from seco_lab.catalogs import find_scenes
     from seco_lab.places import open_plan, rejected_path
 
@@ -94,7 +94,7 @@ def _tasks(args: argparse.Namespace, catalog: Catalog) -> Tasks:
     return tasks
 
 
-def _save(tasks: Tasks, out: Path) -> Path:
+def _save(tasks: TaskList, out: Path) -> Path:
     from seco_lab.catalogs import save_tasks
 
     file = save_tasks(tasks, out.with_name(f"{out.name}.tasks.parquet"))

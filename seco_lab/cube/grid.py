@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seco_lab.places.utm import utm_zone
+
 if TYPE_CHECKING:
     import geopandas
     import xarray as xr
 
 
 def utm_epsg(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
-    """EPSG code of the UTM zone of each point, plain six-degree zones; 0 where a coordinate is not finite."""
+    """EPSG code of the UTM zone of each point; 0 where a coordinate is not finite."""
     lon, lat = np.asarray(lon, float), np.asarray(lat, float)
     known = np.isfinite(lon) & np.isfinite(lat)
-    zone = np.clip((np.where(known, lon, 0.0) + 180.0) // 6 + 1, 1, 60)
+    zone = utm_zone(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
     return np.where(known, np.where(lat >= 0, 32600, 32700) + zone, 0).astype(np.int32)
 
 

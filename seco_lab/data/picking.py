@@ -59,7 +59,7 @@ class Picker:
             what = "images" if seasons == 1 else "patches"
             raise ValueError(
                 f"a batch of {batch_size} needs at least as many {what}, the data have {len(self.samples)}; "
-                "use smaller batches (at least 1) or more patches"
+                f"use batches of 1 to {len(self.samples)}, or more patches"
             )
         self.steps_per_epoch = len(self.samples) // batch_size
         self._share = Share(0, batch_size, batch_size)

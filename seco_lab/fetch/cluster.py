@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from seco_lab.fetch.jobs import Job, Wanted
@@ -35,9 +36,9 @@ class ClusterReading:
     """
 
     def __init__(
-        self, jobs: Sequence[Job], wanted: Wanted, signer: Signer, pace: Pace, client: Client
+        self, jobs: Iterable[Job], wanted: Wanted, signer: Signer, pace: Pace, client: Client
     ) -> None:
-        self._groups = [jobs[i : i + _PLACES_A_TASK] for i in range(0, len(jobs), _PLACES_A_TASK)]
+        self._jobs = iter(jobs)
         self._wanted = wanted
         self._signer = signer
         self._pace = pace
@@ -56,14 +57,11 @@ class ClusterReading:
         """Outcomes as they come; a few tasks for each worker are under way at a time."""
         from distributed import as_completed
 
-        waiting = iter(self._groups)
-        coming = as_completed(
-            [self._submit(group) for group, _ in zip(waiting, range(self._most), strict=False)]
-        )
+        groups = iter(lambda: list(islice(self._jobs, _PLACES_A_TASK)), [])
+        coming = as_completed([self._submit(group) for group in islice(groups, self._most)])
         for future in coming:
             yield from self._outcomes(future)
-            group = next(waiting, None)
-            if group is not None:
+            for group in islice(groups, 1):
                 coming.add(self._submit(group))
 
     @property

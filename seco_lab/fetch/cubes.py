@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from seco_lab.cube import make_cube
 from seco_lab.cube.grid import centres_of
 from seco_lab.fetch.grid import PIXEL_M
-from seco_lab.fetch.jobs import Job, Wanted
+from seco_lab.fetch.jobs import Wanted
 from seco_lab.fetch.outcome import Provenance
 from seco_lab.sensors import SENTINEL2_L2A
 
 
 def cube_of(
-    jobs: Sequence[Job],
     pixels: NDArray[np.uint16],
     rows: Sequence[Sequence[Provenance]],
     wanted: Wanted,
@@ -27,8 +26,7 @@ def cube_of(
     """A cube of places.
 
     Args:
-        jobs: P places.
-        pixels: Shape (P, T, C, H, W).
+        pixels: Shape (P, T, C, H, W), of P places.
         rows: Where the T images of each place come from.
         wanted: What was wanted of all of them.
         source: Name of the catalogue.
@@ -36,12 +34,13 @@ def cube_of(
     Returns:
         ``cloud_cover`` is the percentage of each patch under cloud or its shadow.
     """
-    grid = {name: [getattr(job, name) for job in jobs] for name in ("epsg", "x0", "y0")}
+    first = [images[0] for images in rows]
+    grid = {name: [getattr(image, name) for image in first] for name in ("epsg", "x0", "y0")}
     lon, lat = centres_of(**grid, side_m=wanted.size_px * PIXEL_M)
     covered = [[100 * np.nansum([row.cloud_share, row.shadow_share]) for row in images] for images in rows]
     return make_cube(
         pixels,
-        patch=[job.patch for job in jobs],
+        patch=[image.patch for image in first],
         time=np.array([[row.time for row in images] for images in rows], "datetime64[ns]"),
         lon=lon,
         lat=lat,

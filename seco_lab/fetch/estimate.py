@@ -7,16 +7,17 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seco_lab.catalogs import Tasks, open_tasks
-from seco_lab.fetch.jobs import Job
+from seco_lab.catalogs import TaskList
+from seco_lab.catalogs.tasks import tasks_of
 from seco_lab.fetch.ledger import Ledger, opened
 from seco_lab.fetch.local import Pace
-from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE, read_into, wanted_of
+from seco_lab.fetch.outcome import FAILED
+from seco_lab.fetch.reading import gone, read_all, spread
+from seco_lab.fetch.run import MAX_CLOUD, MAX_NODATA_SHARE, wanted_of
 from seco_lab.gather.ledger import check_disk
 from seco_lab.remote import Signer
-
-PILOT_PLACES = 8
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _time(seconds: float) -> str:
 
 
 def estimate(
-    tasks: Tasks | str | Path,
+    tasks: TaskList | str | Path,
     out: str | Path,
     *,
     signer: Signer,
@@ -93,27 +94,23 @@ def estimate(
         ValueError: As ``fetch``.
         OSError: As ``fetch``; the disk is too small for the cube.
     """
-    tasks, out = tasks if isinstance(tasks, Tasks) else open_tasks(tasks), Path(out)
+    tasks, out = tasks_of(tasks), Path(out)
     with opened(tasks, out, wanted_of(tasks, max_cloud, max_nodata_share)) as ledger:
         check_disk(out, len(ledger.left()) * ledger.patch_bytes)
-        pilot, begun = _spread(ledger.left()), perf_counter()
-        read_into(ledger, pilot, signer, pace or Pace(), progress=progress)
+        pilot, begun = spread(ledger.left()), perf_counter()
+        read_all(ledger, pilot, signer, pace or Pace(), progress=progress)
+        if len(pilot) and np.isin(pilot, ledger.in_state(FAILED)).all():
+            _, _, trouble = ledger.journal.reason(FAILED) or ("", "", "")
+            raise gone(f"{len(pilot)} places all over the plan", trouble)
         return _reckoned(ledger, pilot, perf_counter() - begun)
 
 
-def _spread(jobs: list[Job]) -> list[Job]:
-    """Some places, evenly over the list: the first ones alone may lie in one city."""
-    count = min(PILOT_PLACES, len(jobs))
-    return [jobs[i * len(jobs) // count] for i in range(count)]
-
-
-def _reckoned(ledger: Ledger, pilot: list[Job], seconds: float) -> Estimate:
-    names = {job.patch for job in pilot}
-    costs = [row for row in ledger.journal.costs() if row["patch"] in names]
+def _reckoned(ledger: Ledger, pilot: NDArray[np.intp], seconds: float) -> Estimate:
+    costs = ledger.journal.costs([ledger.places.names[number] for number in pilot])
     left, count = len(ledger.left()), max(len(pilot), 1)
     received = np.array([row["bytes"] for row in costs] or [0])
     return Estimate(
-        places=len(ledger.jobs),
+        places=len(ledger.places),
         left=left,
         pilot=len(pilot),
         requests=round(sum(row["requests"] for row in costs) / count * left),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.catalogs import Tasks
+from seco_lab.catalogs import TaskList
 from seco_lab.sensors import SENTINEL2_L2A
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SCL = "SCL"
 
@@ -62,7 +68,6 @@ class Job:
 
     Attributes:
         patch: Its name.
-        position: Its number in the order of the plan.
         lon: Degrees.
         lat: Degrees.
         epsg: UTM zone of the grid.
@@ -72,7 +77,6 @@ class Job:
     """
 
     patch: str
-    position: int
     lon: float
     lat: float
     epsg: int
@@ -120,30 +124,84 @@ def check_limits(max_cloud: float, max_nodata_share: float) -> None:
         )
 
 
-def jobs_of(tasks: Tasks) -> list[Job]:
-    """The places of some tasks, in the order of the plan.
+@dataclass(frozen=True)
+class Listing:
+    """All places of some tasks: what must be known of each at any time.
+
+    Attributes:
+        names: In the order of the plan.
+        lon: Degrees, shape (P,).
+        lat: Degrees, shape (P,).
+        seasons: Seasons of each place.
+    """
+
+    names: Sequence[str]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    seasons: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def listing_of(tasks: TaskList) -> Listing:
+    """The places of some tasks, seen to have scenes in all seasons.
 
     Raises:
         ValueError: There are none, or one of them lacks a season.
     """
-    if not len(tasks):
+    names: list[str] = []
+    lon, lat, counts, seasons = array("d"), array("d"), array("q"), 0
+    for part in tasks.parts(("patch", "season", "lon", "lat")):
+        places = part.drop_duplicates("patch")
+        names += map(str, places["patch"])
+        lon.extend(places["lon"])
+        lat.extend(places["lat"])
+        counts.extend(part.groupby("patch", sort=False)["season"].nunique())
+        seasons = max(seasons, int(part["season"].max()) + 1)
+    if not names:
         raise ValueError("no places: the tasks are empty")
-    count = int(tasks.table["season"].max()) + 1
-    names = [name for name in tasks.table if name != "geometry"]
-    rows = zip(*(tasks.table[name] for name in names), strict=True)  # sorted by place, season and rank
-    by_place = groupby((dict(zip(names, row, strict=True)) for row in rows), key=itemgetter("patch"))
-    return [_job(position, patch, list(rows), count) for position, (patch, rows) in enumerate(by_place)]
+    short = np.flatnonzero(np.frombuffer(counts, np.int64) != seasons)
+    if len(short):
+        name = names[short[0]]
+        parts = (part["season"][part["patch"] == name] for part in tasks.parts(("patch", "season")))
+        season = min(set(range(seasons)) - {number for part in parts for number in part})
+        raise ValueError(f"place {name!r} of the tasks has no scene in season {season} of {seasons}")
+    return Listing(names, np.frombuffer(lon), np.frombuffer(lat), seasons)
 
 
-def _job(position: int, patch: str, rows: list[dict[str, Any]], count: int) -> Job:
-    by_season = groupby(rows, key=itemgetter("season"))
-    found = {season: _candidates(those) for season, those in by_season}
-    missing = [season for season in range(count) if season not in found]
-    if missing:
-        raise ValueError(f"place {patch!r} of the tasks has no scene in season {missing[0]} of {count}")
+def jobs_of(tasks: TaskList, numbers: ArrayLike | None = None) -> Iterator[Job]:
+    """Places of some tasks, in the order of the plan; a part of the tasks is in memory at a time.
+
+    Args:
+        tasks: What to read.
+        numbers: The places that are wanted, counted in the order of the plan; all where it is not given.
+    """
+    wanted = None if numbers is None else np.sort(np.asarray(numbers, np.intp))
+    begin = 0
+    for part in tasks.parts():
+        places, names = pd.factorize(part["patch"])
+        if wanted is None:
+            yield from _jobs(part)
+        else:
+            yield from _jobs(part[np.isin(begin + places, wanted)])
+            if begin + len(names) > wanted.max(initial=-1):
+                return
+        begin += len(names)
+
+
+def _jobs(part: DataFrame) -> Iterator[Job]:
+    """The places of rows that are sorted by place, season and rank."""
+    names = [name for name in part if name != "geometry"]
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*(part[name] for name in names), strict=True))
+    for _, those in groupby(rows, key=itemgetter("patch")):
+        yield _job(list(those))
+
+
+def _job(rows: list[dict[str, Any]]) -> Job:
+    seasons = tuple(_candidates(those) for _, those in groupby(rows, key=itemgetter("season")))
     place = {name: float(rows[0][name]) for name in ("lon", "lat", "x0", "y0")}
-    seasons = tuple(found[season] for season in range(count))
-    return Job(patch=str(patch), position=position, epsg=int(rows[0]["epsg"]), seasons=seasons, **place)
+    return Job(patch=str(rows[0]["patch"]), epsg=int(rows[0]["epsg"]), seasons=seasons, **place)
 
 
 def _candidates(rows: Iterable[Mapping[str, Any]]) -> tuple[Candidate, ...]:

@@ -127,9 +127,9 @@ class Journal:
         with self._transaction():
             self._file.execute("UPDATE place SET state = ? WHERE state = ?", (state, FAILED))
 
-    def states(self) -> dict[str, str]:
-        """State of each place that was tried."""
-        return dict(self._file.execute("SELECT patch, state FROM place"))
+    def states(self) -> Iterator[tuple[str, str]]:
+        """Name and state of each place that was tried."""
+        return self._file.execute("SELECT patch, state FROM place")
 
     def reasons(self, state: str) -> dict[str, tuple[str, str]]:
         """Word and sentence of each place in a state."""
@@ -148,10 +148,16 @@ class Journal:
         rows = self._file.execute("SELECT provenance FROM image WHERE patch = ? ORDER BY season", (patch,))
         return [Provenance(**json.loads(text)) for (text,) in rows]
 
-    def costs(self) -> list[dict[str, Any]]:
-        """What each place cost: state, attempts, requests, bytes, retries, seconds, finished."""
+    def reason(self, state: str) -> tuple[str, str, str] | None:
+        """Name, word and sentence of one place in a state; None where there is none."""
+        rows = self._file.execute("SELECT patch, why, detail FROM place WHERE state = ? LIMIT 1", (state,))
+        return rows.fetchone()
+
+    def costs(self, patches: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """What these places cost, or all: state, attempts, requests, bytes, retries, seconds, finished."""
         names = ("patch", "state", "attempts", "requests", "bytes", "retries", "seconds", "finished")
-        rows = self._file.execute(f"SELECT {', '.join(names)} FROM place")
+        chosen = "" if patches is None else f" WHERE patch IN ({', '.join('?' * len(patches))})"
+        rows = self._file.execute(f"SELECT {', '.join(names)} FROM place{chosen}", patches or ())
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def cost(self) -> Traffic:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from seco_lab.catalogs import Tasks
+from seco_lab.catalogs import TaskList
 from seco_lab.fetch.cubes import cube_of
-from seco_lab.fetch.jobs import Job, Wanted, jobs_of
+from seco_lab.fetch.jobs import Job, Wanted, jobs_of, listing_of
 from seco_lab.fetch.journal import STORED, Journal, journal_path
 from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.fetch.request import REQUEST, check_goes_on, request_of
@@ -23,6 +24,8 @@ from seco_lab.store.files import remove_leftovers
 
 _BLOCK_BYTES = 64 * 2**20  # an append syncs the disk, so it should be worth it
 _MOST_IN_BLOCK = 64
+_UNTRIED = ""
+_STATES = (_UNTRIED, FETCHED, REJECTED, FAILED, STORED)
 
 
 class Ledger:
@@ -33,83 +36,101 @@ class Ledger:
     decided all are put in order. So the cube's bytes do not depend on which place came first, on
     interruptions or on retries.
 
+    Of each place it holds a name, a position and a state; candidates stay in the tasks, pixels and provenance
+    in the journal. Places are called by their number in the plan.
+
     Attributes:
-        jobs: All places.
+        places: All of them.
         wanted: What is wanted of them.
-        states: State of each place that was tried.
     """
 
-    def __init__(self, tasks: Tasks, out: Path, wanted: Wanted, journal: Journal) -> None:
+    def __init__(self, tasks: TaskList, out: Path, wanted: Wanted, journal: Journal) -> None:
         self.tasks = tasks
         self.out = out
         self.wanted = wanted
         self.journal = journal
-        self.jobs = jobs_of(tasks)
+        self.places = listing_of(tasks)
+        self._number = {name: number for number, name in enumerate(self.places.names)}
         self._asked = _begun(tasks, out, wanted, journal)
-        self.states = self._agreed()
+        self._state = np.zeros(len(self.places), np.int8)  # index of _STATES
+        self._agree()
         self._next_block = 0
 
     @property
     def patch_shape(self) -> tuple[int, int, int, int]:
         """(T, C, H, W) of a place."""
         size_px = self.wanted.size_px
-        return (len(self.jobs[0].seasons), len(self.wanted.bands), size_px, size_px)
+        return (self.places.seasons, len(self.wanted.bands), size_px, size_px)
 
     @property
     def patch_bytes(self) -> int:
         """Bytes of a place in the cube."""
         return int(np.prod(self.patch_shape)) * 2
 
-    def untried(self) -> list[Job]:
+    def jobs(self, numbers: ArrayLike) -> Iterator[Job]:
+        """These places with their candidates, in the order of the plan, read as they are needed."""
+        return jobs_of(self.tasks, numbers)
+
+    def untried(self) -> NDArray[np.intp]:
         """Places that nobody has tried to read."""
-        return [job for job in self.jobs if job.patch not in self.states]
+        return self.in_state(_UNTRIED)
 
-    def failed(self) -> list[Job]:
-        """Places that could not be read when they were tried."""
-        return self._in_state(FAILED)
+    def left(self) -> NDArray[np.intp]:
+        """Places that are still to be read: untried ones and those that failed."""
+        return np.union1d(self.untried(), self.in_state(FAILED))
 
-    def left(self) -> list[Job]:
-        """Places that are still to be read; those that failed come last, so that they hold up no other."""
-        return self.untried() + self.failed()
-
-    def _in_state(self, state: str) -> list[Job]:
-        return [job for job in self.jobs if self.states.get(job.patch) == state]
+    def in_state(self, state: str) -> NDArray[np.intp]:
+        """Places in a state."""
+        return np.flatnonzero(self._state == _STATES.index(state))
 
     def count(self, state: str) -> int:
-        """Places in a state."""
-        return sum(one == state for one in self.states.values())
+        """How many places are in a state."""
+        return len(self.in_state(state))
 
-    def _agreed(self) -> dict[str, str]:
-        """States, brought in line with the cube: a run may have ended between the two."""
-        states, held = self.journal.states(), set(held_in(self.out)[0])
-        late = [patch for patch, state in states.items() if state == FETCHED and patch in held]
-        self.journal.stored(late)
-        lost = [patch for patch, state in states.items() if state == STORED and patch not in held]
-        if (lost and held) or held - set(states):
+    def _agree(self) -> None:
+        """Brings states in line with the cube: a run may have ended between the two."""
+        held = set(held_in(self.out)[0])
+        late, lost, known = [], [], 0
+        for patch, state in self.journal.states():
+            known += patch in held
+            if state == FETCHED and patch in held:
+                late.append(patch)
+            if state == STORED and patch not in held:
+                lost.append(patch)
+        if (lost and held) or known < len(held):
             raise ValueError(
                 f"{self.out} and its journal do not belong together ({len(lost)} places are missing from the "
                 "cube); move both away and begin anew"
             )
+        self.journal.stored(late)
         self.journal.forget(lost)  # the cube was removed: its places are fetched again
-        return self.journal.states()
+        self._take_states()
 
-    def record(self, outcome: Outcome) -> None:
-        """Write down what became of a place; then whatever is ready goes into the cube."""
+    def _take_states(self) -> None:
+        self._state[:] = 0
+        for patch, state in self.journal.states():
+            self._state[self._number[patch]] = _STATES.index(state)
+
+    def record(self, outcome: Outcome) -> int:
+        """Write down what became of a place, whose number this returns; what is ready goes into the cube."""
+        number = self._number[outcome.patch]
         self.journal.put(outcome)
-        self.states[outcome.patch] = outcome.state
+        self._state[number] = _STATES.index(outcome.state)
         self.store_ready()
+        return number
 
     def give_up_failed(self) -> None:
         """Leave places that cannot be read out of the cube, for good."""
         self.journal.give_up(REJECTED)
-        self.states = self.journal.states()
+        self._take_states()
 
     def store_ready(self) -> None:
         """Put blocks of which every place was tried into the cube, as far as there is no gap."""
-        while block := self.jobs[self._next_block * self._step : (self._next_block + 1) * self._step]:
-            if any(job.patch not in self.states for job in block):
+        while (begin := self._next_block * self._step) < len(self.places):
+            block = self._state[begin : begin + self._step]
+            if (block == _STATES.index(_UNTRIED)).any():
                 return
-            self._store([job for job in block if self.states[job.patch] == FETCHED])
+            self._store(begin + np.flatnonzero(block == _STATES.index(FETCHED)))
             self._next_block += 1
 
     def finish(self) -> bool:
@@ -120,14 +141,13 @@ class Ledger:
             stays at the end.
         """
         self.store_ready()
-        late = self._in_state(FETCHED) if not self.untried() else []
+        late = np.empty(0, np.intp) if len(self.untried()) else self.in_state(FETCHED)
         for first in range(0, len(late), self._step):
             self._store(late[first : first + self._step])
-        return bool(self.left()) or self._put_in_order()
+        return len(self.left()) > 0 or self._put_in_order()
 
     def _put_in_order(self) -> bool:
-        names = {job.patch: job.position for job in self.jobs}
-        order = np.argsort([names[patch] for patch in held_in(self.out)[0]])
+        order = np.argsort([self._number[patch] for patch in held_in(self.out)[0]])
         if np.array_equal(order, np.arange(len(order))):
             return True
         if shutil.disk_usage(self.out.parent).free < len(order) * self.patch_bytes + _BLOCK_BYTES:
@@ -139,31 +159,30 @@ class Ledger:
     def _step(self) -> int:
         return int(np.clip(_BLOCK_BYTES // self.patch_bytes, 1, _MOST_IN_BLOCK))
 
-    def _store(self, jobs: Sequence[Job]) -> None:
-        if not jobs:
+    def _store(self, numbers: NDArray[np.intp]) -> None:
+        if not len(numbers):
             return
-        pixels = np.stack([self.journal.pixels(job.patch, self.patch_shape) for job in jobs])
-        rows = [self.journal.provenance(job.patch) for job in jobs]
+        patches = [self.places.names[number] for number in numbers]
+        pixels = np.stack([self.journal.pixels(patch, self.patch_shape) for patch in patches])
+        rows = [self.journal.provenance(patch) for patch in patches]
         source = str(self.tasks.about["catalog"])
-        cube = cube_of(jobs, pixels, rows, self.wanted, source=source).assign_attrs(self._asked)
+        cube = cube_of(pixels, rows, self.wanted, source=source).assign_attrs(self._asked)
         if self.out.exists():
             append(self.out, cube)
         else:
             save_cube(cube, self.out)
-        patches = [job.patch for job in jobs]
         self.journal.stored(patches)
-        self.states |= dict.fromkeys(patches, STORED)
+        self._state[numbers] = _STATES.index(STORED)
 
-    def provenance_rows(self) -> list[dict[str, Any]]:
+    def provenance_rows(self) -> Iterator[dict[str, Any]]:
         """Where each image of the cube comes from, in the order of the plan."""
-        return [
-            {**asdict(row), "lon": job.lon, "lat": job.lat}
-            for job in self._in_state(STORED)
-            for row in self.journal.provenance(job.patch)
-        ]
+        for number in self.in_state(STORED).tolist():
+            where = {"lon": self.places.lon[number], "lat": self.places.lat[number]}
+            for row in self.journal.provenance(self.places.names[number]):
+                yield {**asdict(row), **where}
 
 
-def begin(tasks: Tasks, out: Path, wanted: Wanted) -> None:
+def begin(tasks: TaskList, out: Path, wanted: Wanted) -> None:
     """Writes a request down at its cube, or refuses it there; no place is looked at.
 
     Raises:
@@ -175,7 +194,7 @@ def begin(tasks: Tasks, out: Path, wanted: Wanted) -> None:
 
 
 @contextmanager
-def opened(tasks: Tasks, out: Path, wanted: Wanted) -> Iterator[Ledger]:
+def opened(tasks: TaskList, out: Path, wanted: Wanted) -> Iterator[Ledger]:
     """The ledger of a request, for this process alone.
 
     Raises:
@@ -195,7 +214,7 @@ def _journal_of(out: Path) -> Iterator[Journal]:
         yield journal
 
 
-def _begun(tasks: Tasks, out: Path, wanted: Wanted, journal: Journal) -> dict[str, str]:
+def _begun(tasks: TaskList, out: Path, wanted: Wanted, journal: Journal) -> dict[str, str]:
     """The request, checked against that of earlier runs and written down; as attributes of the cube."""
     request, before = request_of(tasks, wanted), journal.request()
     if before:

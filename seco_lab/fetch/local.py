@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -44,18 +44,18 @@ class LocalReading:
     the block ends all requests.
 
     Args:
-        jobs: Places, begun in this order.
+        jobs: Places, begun in this order; they are taken as they are needed, in the thread that reads.
         wanted: What holds for all of them.
         signer: Signs addresses.
         pace: How much is done at a time.
     """
 
-    def __init__(self, jobs: Sequence[Job], wanted: Wanted, signer: Signer, pace: Pace) -> None:
+    def __init__(self, jobs: Iterable[Job], wanted: Wanted, signer: Signer, pace: Pace) -> None:
         self._jobs = jobs
         self._wanted = wanted
         self._signer = signer
         self._pace = pace
-        self._results: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="fetching", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task | None = None
@@ -77,15 +77,15 @@ class LocalReading:
 
     def __iter__(self) -> Iterator[Outcome]:
         """Outcomes in the order in which they come; the next places begin as these are taken."""
-        for _ in self._jobs:
-            result = self._next()
+        while (result := self._next()) is not None:
             if isinstance(result, BaseException):
                 raise result
             yield result
             with suppress(RuntimeError):  # the loop has ended: everything has been read
                 self._loop.call_soon_threadsafe(self._free.release)
 
-    def _next(self) -> Outcome | BaseException:
+    def _next(self) -> Outcome | BaseException | None:
+        """What came next; None where everything has been read."""
         while True:
             try:
                 return self._results.get(timeout=_LOOK_UP_S)
@@ -95,6 +95,7 @@ class LocalReading:
     def _work(self) -> None:
         try:
             asyncio.run(self._read_all())
+            self._results.put(None)
         except asyncio.CancelledError:
             pass
         except BaseExceptionGroup as group:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from seco_lab.catalogs import Tasks
+from seco_lab.catalogs import TaskList
 from seco_lab.catalogs.tasks import tasks_hash
 from seco_lab.fetch.jobs import Wanted
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 REQUEST = "fetch"  # attribute of the cube
 _GROWING = {"plan_hash", "dates_hash", "tasks_hash", "places", "places_with_scenes"}
 
 
-def request_of(tasks: Tasks, wanted: Wanted) -> dict[str, Any]:
+def request_of(tasks: TaskList, wanted: Wanted) -> dict[str, Any]:
     """What must be the same for two runs to work at one cube; a longer plan may add places at the end."""
     with_scenes = len(tasks.patches)
     return {
@@ -31,7 +34,7 @@ def request_of(tasks: Tasks, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def check_goes_on(before: Mapping[str, Any], now: Mapping[str, Any], tasks: Tasks, out: Path) -> None:
+def check_goes_on(before: Mapping[str, Any], now: Mapping[str, Any], tasks: TaskList, out: Path) -> None:
     """Refuses a request that is neither that of before nor the same with further places behind it.
 
     Raises:
@@ -53,7 +56,16 @@ def check_goes_on(before: Mapping[str, Any], now: Mapping[str, Any], tasks: Task
     )
 
 
-def _begins_with(tasks: Tasks, before: Mapping[str, Any]) -> bool:
+def _begins_with(tasks: TaskList, before: Mapping[str, Any]) -> bool:
     """Whether the first places are those of an earlier request, with the same candidates in order."""
-    numbers, _ = pd.factorize(tasks.table["patch"])
-    return tasks_hash(tasks.table[numbers < before["places_with_scenes"]]) == before["tasks_hash"]
+    return tasks_hash(_first(tasks, before["places_with_scenes"])) == before["tasks_hash"]
+
+
+def _first(tasks: TaskList, places: int) -> Iterator[DataFrame]:
+    """The rows of the first places."""
+    for part in tasks.parts():
+        numbers, names = pd.factorize(part["patch"])
+        yield part[numbers < places]
+        places -= len(names)
+        if places <= 0:
+            return

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from tqdm.auto import tqdm
-
-from seco_lab.catalogs import Tasks, open_tasks
-from seco_lab.fetch.jobs import Job, Wanted
+from seco_lab.catalogs import TaskList
+from seco_lab.catalogs.tasks import tasks_of
+from seco_lab.fetch.jobs import Wanted
 from seco_lab.fetch.journal import STORED
 from seco_lab.fetch.ledger import Ledger, opened
-from seco_lab.fetch.local import LocalReading, Pace
-from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
+from seco_lab.fetch.local import Pace
+from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED
+from seco_lab.fetch.reading import read_all
 from seco_lab.fetch.tables import provenance_path, write_tables
 from seco_lab.gather.ledger import check_disk, rejected_path
 from seco_lab.remote import Signer, Traffic, UnreachableError
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 MAX_CLOUD, MAX_NODATA_SHARE = 20.0, 0.01
-_FAILED_IN_A_ROW = 8  # then it is not these places that are at fault
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class FetchReport:
 
 
 def fetch(
-    tasks: Tasks | str | Path,
+    tasks: TaskList | str | Path,
     out: str | Path,
     *,
     signer: Signer,
@@ -105,7 +103,8 @@ def fetch(
 
     A longer plan that begins with the places of the shorter one makes its cube longer: what is there stays,
     and in the end cube and tables are those of the longer plan from the start. A place that cannot be read
-    holds up no other: it is tried again when the others are done, and in the next run.
+    holds up no other: it is tried again when the others are done, and in the next run. Of tasks in a file
+    only a part is in memory, however large the plan.
 
     Beside the cube lie ``.journal.db`` (SQLite: states, reasons, what each place cost),
     ``.provenance.parquet`` and ``.rejected.parquet``.
@@ -129,7 +128,7 @@ def fetch(
         LookupError: No place could be had.
     """
     begun, out = perf_counter(), Path(out)
-    tasks = tasks if isinstance(tasks, Tasks) else open_tasks(tasks)
+    tasks = tasks_of(tasks)
     wanted = wanted_of(tasks, max_cloud, max_nodata_share)
     with opened(tasks, out, wanted) as ledger:
         already = ledger.count(STORED) + ledger.count(FETCHED)
@@ -138,35 +137,35 @@ def fetch(
         reading = {"cluster": cluster, "progress": progress}
         try:
             ledger.store_ready()
-            read_into(ledger, ledger.untried(), signer, pace or Pace(), **reading)
-            with suppress(UnreachableError):  # that these fail one after the other says nothing
-                read_into(ledger, ledger.failed(), signer, pace or Pace(), **reading)
+            read_all(ledger, ledger.untried(), signer, pace or Pace(), **reading)
+            with suppress(UnreachableError):  # that all of these fail again says nothing of the server
+                read_all(ledger, ledger.in_state(FAILED), signer, pace or Pace(), **reading)
             if leave_out_failed:
                 ledger.give_up_failed()
             in_order = ledger.finish()
         finally:
             write_tables(ledger)
         if ledger.count(STORED) + ledger.count(FETCHED) + ledger.count(FAILED) == 0:
-            why = ledger.journal.reasons(REJECTED)
+            _, why, _ = ledger.journal.reason(REJECTED) or ("", "", "")
             raise LookupError(
-                f"none of the {len(ledger.jobs)} places could be had ({next(iter(why.values()))[0]}); all "
-                f"reasons are in {rejected_path(out)}"
+                f"none of the {len(ledger.places)} places could be had ({why}); all reasons are in "
+                f"{rejected_path(out)}"
             )
-        if not ledger.left():
+        if not len(ledger.left()):
             ledger.journal.tidy()
         return _report(ledger, already, before, in_order, perf_counter() - begun)
 
 
 def _report(ledger: Ledger, already: int, before: Traffic, in_order: bool, seconds: float) -> FetchReport:
     """What was done since ``already`` places were there and ``before`` had been spent."""
-    cost, reasons = ledger.journal.cost(), ledger.journal.reasons(FAILED)
+    cost, failed = ledger.journal.cost(), ledger.journal.reason(FAILED)
     return FetchReport(
         path=ledger.out,
         gathered=ledger.count(STORED) + ledger.count(FETCHED) - already,
         already=already,
         rejected=ledger.count(REJECTED),
         failed=ledger.count(FAILED),
-        trouble=next((f"{patch}: {detail}" for patch, (_, detail) in reasons.items()), ""),
+        trouble=f"{failed[0]}: {failed[2]}" if failed else "",
         in_order=in_order,
         requests=cost.requests - before.requests,
         bytes=cost.bytes - before.bytes,
@@ -174,59 +173,7 @@ def _report(ledger: Ledger, already: int, before: Traffic, in_order: bool, secon
     )
 
 
-def wanted_of(tasks: Tasks, max_cloud: float, max_nodata_share: float) -> Wanted:
+def wanted_of(tasks: TaskList, max_cloud: float, max_nodata_share: float) -> Wanted:
     """What is wanted of every place, by the tasks' own words and two limits."""
     bands = tasks.about["bands"]
     return Wanted(tuple(bands), int(tasks.about["size_px"]), max_cloud, max_nodata_share)
-
-
-def reading_of(
-    jobs: Sequence[Job], wanted: Wanted, signer: Signer, pace: Pace, cluster: Client | None
-) -> AbstractContextManager[Iterable[Outcome]]:
-    """Outcomes of places as they come, read in this process or by a cluster."""
-    if cluster is None:
-        return LocalReading(jobs, wanted, signer, pace)
-    from seco_lab.fetch.cluster import ClusterReading
-
-    return ClusterReading(jobs, wanted, signer, pace, cluster)
-
-
-def read_into(
-    ledger: Ledger,
-    jobs: Sequence[Job],
-    signer: Signer,
-    pace: Pace,
-    *,
-    cluster: Client | None = None,
-    progress: bool = False,
-) -> None:
-    """Reads places and records each as it comes.
-
-    Raises:
-        UnreachableError: One place after the other fails.
-    """
-    if not jobs:
-        return
-    total, in_a_row, received = len(ledger.jobs), 0, 0
-    with (
-        tqdm(total=total, initial=total - len(jobs), unit="place", disable=not progress) as bar,
-        reading_of(jobs, ledger.wanted, signer, pace, cluster) as outcomes,
-    ):
-        for outcome in outcomes:
-            ledger.record(outcome)
-            received += outcome.traffic.bytes
-            in_a_row = in_a_row + 1 if outcome.state == FAILED else 0
-            if in_a_row >= _FAILED_IN_A_ROW:
-                raise UnreachableError(
-                    f"{in_a_row} places in a row could not be read, so this run ends: {outcome.detail}; what "
-                    "was read is kept, the same command goes on"
-                )
-            if bar.update():  # it was drawn: counting all places for each of them would take longer than that
-                bar.set_postfix_str(_told(ledger, received, bar.format_dict["elapsed"]), refresh=False)
-
-
-def _told(ledger: Ledger, received: int, elapsed_s: float) -> str:
-    """What a bar tells beside rate and time left."""
-    words = [f"{received / 1e6 / max(elapsed_s, 1e-9):.1f} MB/s"]
-    words += [f"{n} {word}" for word in (REJECTED, FAILED) if (n := ledger.count(word))]
-    return ", ".join(words)

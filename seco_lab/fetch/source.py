@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seco_lab.catalogs import Catalog, Tasks, find_scenes
+from seco_lab.catalogs import Catalog, find_scenes
 from seco_lab.catalogs.settle import Snap
 from seco_lab.fetch.cubes import cube_of
 from seco_lab.fetch.jobs import jobs_of
@@ -72,28 +73,25 @@ class ArchiveSource:
             UnreachableError: A scene could not be read now.
             CatalogError: The catalogue gives no usable answer.
         """
-        tasks = self._tasks(places, dates, size_px, bands)
-        if len(tasks.rejected):
-            row = tasks.rejected.iloc[0]
-            raise LookupError(f"place {row['name']!r}: {row['why']}")
-        jobs, wanted = jobs_of(tasks), wanted_of(tasks, *self._limits)
-        with LocalReading(jobs, wanted, self.catalog, self._pace) as outcomes:
-            found = {outcome.patch: outcome for outcome in outcomes}
+        with self._kept() as folder:
+            how = {"size_px": size_px, "bands": bands, "snap": self._snap, "progress": False}
+            tasks = find_scenes(plan_of(places), dates, self.catalog, folder=folder, **how)
+            if len(tasks.rejected):
+                row = tasks.rejected.iloc[0]
+                raise LookupError(f"place {row['name']!r}: {row['why']}")
+            wanted = wanted_of(tasks, *self._limits)
+            with LocalReading(jobs_of(tasks), wanted, self.catalog, self._pace) as outcomes:
+                found = {outcome.patch: outcome for outcome in outcomes}
         for outcome in found.values():
             if outcome.state == FAILED:
                 raise UnreachableError(f"place {outcome.patch!r}: {outcome.detail}")
             if outcome.state != FETCHED:
                 raise LookupError(f"place {outcome.patch!r}: {outcome.detail}")
-        ordered = [found[job.patch] for job in jobs]
+        ordered = [found[place.name] for place in places]
         pixels = np.stack([outcome.pixels for outcome in ordered])
         rows = [outcome.provenance for outcome in ordered]
-        return cube_of(jobs, pixels, rows, wanted, source=self.catalog.name)
+        return cube_of(pixels, rows, wanted, source=self.catalog.name)
 
-    def _tasks(
-        self, places: Sequence[Place], dates: NDArray, size_px: int, bands: str | Sequence[str]
-    ) -> Tasks:
-        how = {"size_px": size_px, "bands": bands, "snap": self._snap, "progress": False}
-        if self._folder is not None:
-            return find_scenes(plan_of(places), dates, self.catalog, folder=self._folder, **how)
-        with TemporaryDirectory() as folder:
-            return find_scenes(plan_of(places), dates, self.catalog, folder=folder, **how)
+    def _kept(self) -> AbstractContextManager[str | Path]:
+        """The folder of answers; one that is gone afterwards where they are not to be kept."""
+        return TemporaryDirectory() if self._folder is None else nullcontext(self._folder)

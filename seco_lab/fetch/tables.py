@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from seco_lab.fetch.journal import Journal, journal_path
-from seco_lab.fetch.outcome import REJECTED
+from seco_lab.fetch.journal import STORED, Journal, journal_path
+from seco_lab.fetch.outcome import REJECTED, Provenance
 from seco_lab.gather.ledger import rejected_path
 from seco_lab.places.files import read_geoparquet, write_geoparquet
+from seco_lab.places.parts import points_writer
 from seco_lab.places.regions import countries_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
     from seco_lab.fetch.ledger import Ledger
+
+_ROWS_AT_A_TIME = 1000
 
 
 def provenance_path(out: str | Path) -> Path:
@@ -26,18 +31,25 @@ def provenance_path(out: str | Path) -> Path:
     return out.with_name(f"{out.name}.provenance.parquet")
 
 
-def read_provenance(out: str | Path) -> GeoDataFrame:
+def read_provenance(out: str | Path, *, columns: Sequence[str] | None = None) -> DataFrame:
     """Where each image of a cube comes from: a row per patch and season, columns as in ``Provenance``.
+
+    Args:
+        out: The cube.
+        columns: Those wanted, as a plain table; all, with points, where it is not given.
 
     Raises:
         FileNotFoundError: The cube has none: it was not fetched from a catalogue.
     """
-    return _read(provenance_path(out))
+    import pandas as pd
+
+    table = _there(provenance_path(out))
+    return read_geoparquet(table)[0] if columns is None else pd.read_parquet(table, columns=list(columns))
 
 
 def read_rejected(out: str | Path) -> GeoDataFrame:
     """Places given up: name, lon, lat, continent, stratum, `why` (a word or two), `detail` (a sentence)."""
-    return _read(rejected_path(out))
+    return read_geoparquet(_there(rejected_path(out)))[0]
 
 
 def read_costs(out: str | Path) -> DataFrame:
@@ -54,30 +66,38 @@ def read_costs(out: str | Path) -> DataFrame:
         return pd.DataFrame(journal.costs())
 
 
-def _read(path: Path) -> GeoDataFrame:
+def _there(path: Path) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"no {path}: it is written when a cube is fetched from a catalogue")
-    return read_geoparquet(path)[0]
+    return path
 
 
 def write_tables(ledger: Ledger) -> None:
     """Provenance and places given up, each whole or not at all."""
-    rows = ledger.provenance_rows()
     about = {"tasks_hash": ledger.tasks.hash, "catalog": ledger.tasks.about["catalog"]}
-    if rows:
-        write_geoparquet(_with_points(rows), provenance_path(ledger.out), about)
+    if ledger.count(STORED):
+        with points_writer(provenance_path(ledger.out), _columns()) as file:
+            rows = ledger.provenance_rows()
+            while some := list(islice(rows, _ROWS_AT_A_TIME)):
+                file.write(_table(some))
+            file.close(about)
     write_geoparquet(_rejected(ledger), rejected_path(ledger.out), about)
 
 
-def _with_points(rows: list[dict[str, Any]]) -> GeoDataFrame:
-    import geopandas as gpd
+def _columns() -> dict[str, pa.DataType]:
+    """Type of each column of the provenance."""
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    columns = {one.name: kinds[str(one.type)] for one in fields(Provenance)}
+    return {**columns, "time": pa.timestamp("ms"), "lon": pa.float64(), "lat": pa.float64()}
+
+
+def _table(rows: list[dict[str, Any]]) -> DataFrame:
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    if "time" in table:
-        table["time"] = table["time"].astype("datetime64[ms]")
-    points = gpd.points_from_xy(table["lon"], table["lat"])
-    return gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326")
+    return table.assign(time=table["time"].astype("datetime64[ms]"))
 
 
 def _rejected(ledger: Ledger) -> GeoDataFrame:
@@ -86,18 +106,14 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     import pandas as pd
 
     searched = ledger.tasks.rejected
-    reasons = ledger.journal.reasons(REJECTED)
-    rows = [
-        {"name": job.patch, "lon": job.lon, "lat": job.lat, "stratum": "", **_said(*reasons[job.patch])}
-        for job in ledger.jobs
-        if job.patch in reasons
-    ]
-    if not rows:
+    numbers = ledger.in_state(REJECTED)
+    if not len(numbers):
         return searched
-    read = _with_points(rows)
-    read["continent"] = countries_of(np.array(read["lon"]), np.array(read["lat"]))[1]
+    reasons, places = ledger.journal.reasons(REJECTED), ledger.places
+    names = [places.names[number] for number in numbers]
+    lon, lat = places.lon[numbers], places.lat[numbers]
+    columns = {"name": names, "lon": lon, "lat": lat, "stratum": ""}
+    columns |= {word: [reasons[name][i] for name in names] for i, word in enumerate(("why", "detail"))}
+    columns["continent"] = countries_of(lon, lat)[1]
+    read = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326")
     return gpd.GeoDataFrame(pd.concat([searched, read], ignore_index=True)) if len(searched) else read
-
-
-def _said(why: str, detail: str) -> dict[str, str]:
-    return {"why": why, "detail": detail}

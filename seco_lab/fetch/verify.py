@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 BIN_DN = 100
+_SHARES = tuple(f"{name}_share" for name in ("cloud", "shadow", "snow", "water", "nodata"))
+_COLUMNS = ("patch", "season", "lon", "lat", "baseline", "sha256", *_SHARES)
 _BINS = 120  # up to 12000, where only cloud and snow are
 
 
@@ -69,7 +71,7 @@ def verify(out: str | Path, *, sample: int = 200, seed: int = 0) -> Verification
     Raises:
         FileNotFoundError: No cube, or none that was fetched from a catalogue.
     """
-    out, source = Path(out), read_provenance(out)
+    out, source = Path(out), read_provenance(out, columns=_COLUMNS)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(source), min(sample, len(source)), replace=False))
     with open_cube(out) as cube:
@@ -81,9 +83,8 @@ def verify(out: str | Path, *, sample: int = 200, seed: int = 0) -> Verification
                 damaged.append((image.patch, int(image.season)))
             counted = np.bincount(np.minimum(pixels[pixels > 0] // BIN_DN, _BINS - 1), minlength=_BINS)
             histograms[image.baseline] = histograms.get(image.baseline, 0) + counted
-    rejected, share = _by_continent(out)
-    names = [f"{name}_share" for name in ("cloud", "shadow", "snow", "water", "nodata")]
-    shares = {name: float(source[name].mean()) for name in names}
+    rejected, share = _by_continent(out, source.drop_duplicates("patch"))
+    shares = {name: float(source[name].mean()) for name in _SHARES}
     ordered = dict(sorted(histograms.items()))
     dark = {name: _darkest(counted) for name, counted in ordered.items()}
     places = source["patch"].nunique()
@@ -94,13 +95,13 @@ def _darkest(counted: NDArray[np.int64]) -> float:
     return float(np.searchsorted(counted.cumsum(), 0.001 * counted.sum()) * BIN_DN)
 
 
-def _by_continent(out: Path) -> tuple[DataFrame, DataFrame]:
+def _by_continent(out: Path, kept: DataFrame) -> tuple[DataFrame, DataFrame]:
     """Places given up by reason and continent, and their share of all places there."""
     import pandas as pd
 
     from seco_lab.places.regions import countries_of
 
-    refused, kept = read_rejected(out), read_provenance(out).drop_duplicates("patch")
+    refused = read_rejected(out)
     table = pd.crosstab(refused["why"], refused["continent"])
     here = pd.Series(countries_of(np.array(kept["lon"]), np.array(kept["lat"]))[1]).value_counts()
     gone = refused["continent"].value_counts()

@@ -13,7 +13,7 @@ from seco_lab.whole import whole_file
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-_KEY = b"seco_lab"
+ABOUT_KEY = b"seco_lab"  # of the file's metadata
 
 
 def rejected_path(path: str | Path) -> Path:
@@ -78,7 +78,7 @@ def write_geoparquet(table: GeoDataFrame, path: Path, about: dict[str, Any]) -> 
     with whole_file(path) as partial:
         table.to_parquet(partial, compression="zstd", index=False)
         arrow = pq.read_table(partial)
-        meta = {**(arrow.schema.metadata or {}), _KEY: json.dumps(about).encode()}
+        meta = {**(arrow.schema.metadata or {}), ABOUT_KEY: json.dumps(about).encode()}
         pq.write_table(arrow.replace_schema_metadata(meta), partial, compression="zstd")
 
 
@@ -89,15 +89,29 @@ def read_geoparquet(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
         ValueError: The file is no GeoParquet.
     """
     import geopandas as gpd
+
+    _, about = read_about(path)
+    try:
+        return gpd.read_parquet(path), about
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} is no GeoParquet table: {error}") from error
+
+
+def read_about(path: Path) -> tuple[list[str], dict[str, Any]]:
+    """Names of a table's columns and the metadata written with it, {} where another program wrote it.
+
+    Raises:
+        ValueError: The file is no Parquet.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        meta = pq.read_schema(path).metadata or {}
-        table = gpd.read_parquet(path)
-    except (ValueError, OSError, pa.ArrowInvalid) as error:
+        with pq.ParquetFile(path) as file:
+            names, meta = file.schema_arrow.names, file.metadata.metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path} is no GeoParquet table: {error}") from error
-    return table, json.loads(meta.get(_KEY, b"{}"))
+    return names, json.loads(meta.get(ABOUT_KEY, b"{}"))
 
 
 def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:

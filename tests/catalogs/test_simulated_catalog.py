@@ -6,6 +6,7 @@ from seco_lab.catalogs import SimulatedCatalog, find_scenes, item_of, ladder, sc
 from seco_lab.catalogs.grid import to_utm
 from seco_lab.catalogs.mgrs import tiles_in
 from seco_lab.places import Place, plan_of
+from seco_lab.places.utm import utm_zone, zone_span
 
 START, END = np.datetime64("2024-01-01"), np.datetime64("2024-12-31")
 BOX = (13.0, 51.9, 13.05, 51.95)
@@ -18,6 +19,8 @@ BOX = (13.0, 51.9, 13.05, 51.95)
         (27.4, -7.7, "35MNM", 32735, 499980, 9200020),
         (-60.1, -60.43, "20EPT", 32720, 600000, 3300040),
         (-40.3, -3.9, "24MUA", 32724, 300000, 9600040),
+        (5.3, 60.4, "32VKN", 32632, 199980, 6800040),  # Bergen, by MGRS: plain zones would say 31V
+        (15.6, 78.2, "33XWG", 32633, 499980, 8700000),  # Longyearbyen, by MGRS
     ],
 )
 def test_tiles_are_called_and_lie_as_the_real_ones(lon, lat, tile, epsg, left, top):
@@ -35,6 +38,18 @@ def test_every_place_lies_in_a_tile():
             if grid.left <= to_utm(grid.epsg).transform(lon, lat)[0] <= grid.right
         ]
         assert names, (lon, lat)
+
+
+def test_no_tile_lies_in_a_zone_that_norway_and_svalbard_do_not_have():
+    bergen = [name for name, *_ in tiles_in((3.1, 56.5, 8.9, 63.5))]
+    assert {name[:3] for name in bergen} == {"32V"}
+    assert len(set(bergen)) == len(bergen)
+    svalbard = {name[:3] for name, *_ in tiles_in((0.5, 72.5, 41.5, 83.5))}
+    assert {name for name in svalbard if name.endswith("X")} == {"31X", "33X", "35X", "37X"}
+    rng = np.random.default_rng(1)
+    for lon, lat in zip(rng.uniform(-180, 180, 300), rng.uniform(-80, 84, 300), strict=True):
+        west, east = zone_span(int(utm_zone(lon, lat)), lat)
+        assert west <= lon < east
 
 
 def test_scenes_depend_on_seed_tile_and_day_alone():
