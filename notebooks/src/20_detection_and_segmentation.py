@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 20 Detection and segmentation
 #
-# **You will** put two heads on an encoder: one draws boxes round halls and tanks, the other paints their pixels;
-# and you will judge both as the papers do, with average precision and IoU.<br>
+# **You will** put two heads on an encoder: one draws boxes round halls and tanks, the other paints their
+# pixels; and you will judge both as the papers do, with average precision and IoU.<br>
 # **Needs** [19 Change detection on a map](19_change_on_a_map.ipynb). If `seco_run` of notebook 05 is
 # missing, an untrained network stands in.<br>
 # **Gives** nothing to keep.<br>
@@ -39,8 +39,8 @@ SIZE_PX, SITES, EPOCHS = (32, 4, 1) if FAST else (96, 24, 20)
 # %% [markdown]
 # ## 1 Industry
 #
-# Scenes of the simulated world with halls and tanks. A pixel is 10 m wide: a house is a dot, and a row of houses
-# runs into one roof, so houses get no box. We look for halls and tanks of 60 m and more.
+# Scenes of the simulated world with halls and tanks. A pixel is 10 m wide: a house is a dot, and a row of
+# houses runs into one roof, so houses get no box. We look for halls and tanks of 60 m and more.
 
 # %%
 sites = simulated_industry(SITES, size_px=SIZE_PX, least_side_px=6, least_objects=1 if FAST else 6)
@@ -111,9 +111,9 @@ detection = evaluate_detection(encoder, spec, train, test, seek, class_names=("h
 detection.to_frame()
 
 # %% [markdown]
-# **Read it honestly.** A few hundred steps on sixteen scenes find what is bright and large; grey roofs on asphalt
-# are missed. A number without its neighbours says nothing: the same detector on an *untrained* encoder stands
-# below. Smaller halls are neither wanted nor wrong: whoever finds one of 50 m is not punished for it.
+# **Read it honestly.** A few hundred steps on sixteen scenes find what is bright and large; grey roofs on
+# asphalt are missed. A number without its neighbours says nothing: the same detector on an *untrained*
+# encoder stands below. Smaller halls are neither wanted nor wrong: whoever finds one of 50 m is not punished for it.
 #
 # ## 4 A segmenter
 #
