@@ -113,7 +113,7 @@ detection.to_frame()
 # %% [markdown]
 # **Read it honestly.** A few hundred steps on sixteen scenes find what is bright and large; grey roofs on
 # asphalt are missed. A number without its neighbours says nothing: the same detector on an *untrained*
-# encoder stands below. Smaller halls are neither wanted nor wrong: whoever finds one of 50 m is not punished for it.
+# encoder stands below. Smaller halls are neither wanted nor wrong: finding one of 50 m is no mistake.
 #
 # ## 4 A segmenter
 #
