@@ -203,12 +203,13 @@ def write(document: Path, lines: list[str], steps: int) -> None:
         "| task | what stands in for it | encoder | measured % | trained | untrained | lead (95 % interval) |"
     ]
     numbers = {"steps": steps, "places": PLACES, "labelled": LABELLED // 2, "cities": CITIES,
-               "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS}  # fmt: skip
+               "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS,
+               "training_sites": TRAINING_SITES, "sites": SITES}  # fmt: skip
     text = _TEXT.format(rows="\n".join([*head, "|---" * 7 + "|", *lines]), **numbers)
     document.write_text(before + BEGIN + text + END + after)
 
 
-_TEXT = """# Every task on the simulated world: trained above untrained
+_TEXT = """# Every task on the simulated world: trained beside untrained
 
 Two encoders that learned from simulated worlds without labels, each beside the same network untrained, asked
 about *other* worlds; the interval of the lead draws the same items for both. Encoder "places":
@@ -218,10 +219,12 @@ of 64 small crops (6 to 40 % of 640 x 640 m).
 
 {rows}
 
-Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Boxes and pixels:
-{train} towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times; the encoder is
-frozen for pixels and trained as well for boxes. There is no counterpart of fMoW's kinds of places (land cover
-stands in), of NAIP (another sensor) and of GeoImageNet (photographs).
+Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Pixels: {train}
+towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times, encoder frozen. Boxes:
+{training_sites} industrial places to train on, {sites} to be judged on, tiles of 64 px enlarged twice, the
+encoder trained as well. There is no counterpart of fMoW's kinds of places (land cover stands in), of NAIP
+(another sensor) and of GeoImageNet (photographs). Scenes of the rows of "towns" are of a seed that no setting
+was chosen on.
 
 Command: `python tools/simulated_tasks.py --steps {steps}`
 """
