@@ -20,7 +20,7 @@ import torch
 from step import SPEC, ReadyBatches
 from torch import Tensor
 
-from seco_lab.methods import GASSL, MoCo, SeCo, SimCLR, VICReg
+from seco_lab.methods import GASSL, CACo, MoCo, SeCo, SeCoEco, SimCLR, VICReg
 from seco_lab.nn.devices import keep_freed_memory
 from seco_lab.nn.encoders import resnet50
 from seco_lab.train import PretrainingRun, TrainConfig
@@ -33,6 +33,9 @@ METHODS: dict[str, Callable] = {
     "GASSL": lambda: GASSL(resnet50(), torch.arange(1000) % 100, queue_size=QUEUE),
     "SimCLR": lambda: SimCLR(resnet50()),
     "VICReg": lambda: VICReg(resnet50()),
+    # Two periods of each place, with half of the queue each.
+    "CACo": lambda: CACo(resnet50(), 1000, queue_size=QUEUE // 2),
+    "SeCo-Eco": lambda: SeCoEco(resnet50()),
 }
 
 

@@ -94,12 +94,16 @@ def stage(title: str) -> Iterator[None]:
 
 
 def _settle(demo: Demo) -> None:
-    """Start afresh where the folder holds a demo of other settings."""
+    """Start afresh where the folder holds a demo of other settings; other minutes keep its cubes."""
     wanted = {"places": demo.places, "minutes": demo.minutes, "seed": demo.seed, "version": __version__}
     note = demo.out / "demo.json"
-    if note.exists() and json.loads(note.read_text()) != wanted:
+    held = json.loads(note.read_text()) if note.exists() else wanted
+    if held | {"minutes": demo.minutes} != wanted:
         say(f"{demo.out} holds a demo of other settings: starting afresh")
         shutil.rmtree(demo.out)
+    elif held != wanted:
+        say(f"{demo.out} holds a demo of {held['minutes']:g} minutes: its places are kept, it trains anew")
+        shutil.rmtree(demo.out / "run", ignore_errors=True)
     demo.out.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(wanted))
 

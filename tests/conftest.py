@@ -41,6 +41,14 @@ def reference_dir() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """What the command line keeps for the next question stays out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     """Tiny tensors gain nothing from threads, and lose up to 30 times on a machine that is busy otherwise."""
     torch.set_num_threads(1)

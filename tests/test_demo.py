@@ -29,3 +29,10 @@ def test_the_demo_ends_with_a_report(tmp_path, monkeypatch, capsys):
         assert words in page
     assert (tmp_path / "demo" / "first_look.png").read_bytes().startswith(b"\x89PNG")
     assert err.index("first_look.png") < err.index("3/6")  # long before the report
+    # Other minutes train anew, on the cubes that are there.
+    written = {path.stat().st_mtime_ns for path in (tmp_path / "demo" / "cube.zarr").rglob("*")}
+    argv[argv.index("0.02")] = "0.01"
+    assert main(argv) == 0
+    assert "holds a demo of 0.02 minutes: its places are kept, it trains anew" in capsys.readouterr().err
+    assert {path.stat().st_mtime_ns for path in (tmp_path / "demo" / "cube.zarr").rglob("*")} == written
+    assert json.loads((tmp_path / "demo" / "run" / "run.json").read_text())["arguments"]["minutes"] == 0.01

@@ -1,9 +1,18 @@
 """Boxes: overlaps worked out by hand, coding there and back, and a plain loop that suppresses alike."""
 
+import math
+
 import pytest
 import torch
 
-from seco_lab.nn.boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, suppress, suppress_by_class
+from seco_lab.nn.boxes import (
+    box_iou,
+    clip_boxes,
+    decode_boxes,
+    generalised_iou,
+    suppress,
+    suppress_by_class,
+)
 
 
 def some_boxes(count, *, seed=0, side_px=100.0):
@@ -35,17 +44,11 @@ def test_overlap_by_hand():
     torch.testing.assert_close(box_iou(first, second), wanted)
 
 
-def test_coding_by_hand():
-    anchor, box = torch.tensor([[0.0, 0, 10, 20]]), torch.tensor([[3.0, 4, 23, 24]])
-    wanted = torch.tensor([[(13 - 5) / 10 / 0.1, (14 - 10) / 20 / 0.1, 0.6931472 / 0.2, 0.0]])
-    torch.testing.assert_close(encode_boxes(box, anchor), wanted)
-
-
-def test_decoding_turns_coding_back():
-    anchors, boxes = some_boxes(50), some_boxes(50, seed=1)
-    torch.testing.assert_close(
-        decode_boxes(encode_boxes(boxes, anchors), anchors), boxes, rtol=1e-4, atol=1e-3
-    )
+def test_decoding_by_hand():
+    anchors = torch.tensor([[0.0, 0, 10, 20], [5, 5, 15, 15]])
+    coded = torch.tensor([[1.0, -2, 0, 0], [0, 0, math.log(2) / 0.2, -math.log(2) / 0.2]])
+    wanted = torch.tensor([[1.0, -4, 11, 16], [0, 7.5, 20, 12.5]])
+    torch.testing.assert_close(decode_boxes(coded, anchors), wanted)
 
 
 def test_wild_prediction_does_not_overflow():
@@ -86,3 +89,13 @@ def test_no_box_at_all():
     assert suppress(empty, torch.zeros(0), iou=0.5).tolist() == []
     assert suppress_by_class(empty, torch.zeros(0), torch.zeros(0), iou=0.5).tolist() == []
     assert box_iou(empty, some_boxes(2)).shape == (0, 2)
+
+
+def test_generalised_overlap_by_hand_and_where_boxes_are_apart():
+    first = torch.tensor([[0.0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1]])
+    second = torch.tensor([[0.0, 0, 2, 2], [1, 0, 3, 2], [3, 0, 4, 1]])
+    # The second pair shares 2 of 6; the hull is full. The third shares nothing and half of its hull is empty.
+    torch.testing.assert_close(generalised_iou(first, second), torch.tensor([1.0, 1 / 3, -0.5]))
+    far = second[2:].clone().requires_grad_()
+    generalised_iou(first[2:], far).sum().backward()
+    assert far.grad[0, 0] < 0  # nearer is better

@@ -8,7 +8,7 @@ from torch import nn
 
 from seco_lab.nn.anchors import BACKGROUND, IGNORED, Anchors, match_anchors
 from seco_lab.nn.boxes import box_iou
-from seco_lab.nn.detection import RetinaNet, focal_loss
+from seco_lab.nn.detection import RetinaNet, focal_loss, image_loss
 from seco_lab.nn.encoders import resnet18
 from seco_lab.nn.pyramid import FeaturePyramid
 
@@ -85,17 +85,17 @@ def test_an_answer_for_each_anchor():
 
 
 def test_order_of_answers_is_that_of_the_anchors():
-    """A feature at one cell changes the answers of the anchors round it and of no distant ones."""
+    """A feature at one cell changes the answers of the anchors round it most."""
     model = detector()
     maps = model.encoder.feature_maps(torch.zeros(1, 3, 64, 64))[1:]
     before, _ = model.heads(maps)
     maps[0] = maps[0].clone()
     maps[0][0, :, 12, 3] += 50  # row 12, column 3 of stride 4
     after, _ = model.heads(maps)
-    changed = SMALL.over(64, 64)[((after - before).abs() > 1e-6).any(2)[0]]
-    centres = (changed[:, :2] + changed[:, 2:]) / 2
-    assert len(changed)
-    assert (centres - torch.tensor([3 * 4 + 2.0, 12 * 4 + 2.0])).abs().max() <= 6 * 4  # six 3x3 convolutions
+    most = SMALL.over(64, 64)[(after - before).abs().amax(2)[0].topk(40).indices]
+    centres = (most[:, :2] + most[:, 2:]) / 2
+    # GroupNorm carries a little of it everywhere; the most stays within the reach of six 3x3 convolutions.
+    assert (centres - torch.tensor([3 * 4 + 2.0, 12 * 4 + 2.0])).abs().max() <= 6 * 4
 
 
 def test_everything_begins_as_background():
@@ -122,11 +122,24 @@ def test_an_empty_image_has_a_loss_and_a_gradient():
     assert model.heads.classify[-1].bias.grad.abs().sum() > 0
 
 
+def test_an_object_that_does_not_count_is_neither_wanted_nor_background():
+    """The loss does not see what is answered at its anchors, and sees everything elsewhere."""
+    model, (images, boxes, _) = detector(classes=1), squares(1)
+    logits, coded = model(images)
+    anchors = SMALL.over(64, 64)
+    near = box_iou(anchors, boxes[0])[:, 0] >= 0.5
+    losses = [
+        image_loss(anchors, logits[0] + 3 * there[:, None], coded[0], boxes[0], torch.tensor([-1]))[0].item()
+        for there in (torch.zeros(len(anchors)), near, ~near)
+    ]
+    assert losses[0] == losses[1] < losses[2]
+
+
 def test_learns_to_find_a_square():
     model = detector(classes=1).requires_grad_(True)
     images, boxes, classes = squares(2)
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(50):
+    for _ in range(25):
         optimiser.zero_grad()
         loss = model.loss(images, boxes, classes)
         loss.backward()

@@ -105,6 +105,16 @@ def add_images_at_a_time(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=count, default=256, metavar="N", help="images at a time (256)")
 
 
+def add_label_options(parser: Any) -> None:
+    """What is read of BigEarthNet."""
+    parser.add_argument(
+        "--classes", type=int, choices=[19, 43], help="of BigEarthNet: 19, or the 43 that v1 has (19)"
+    )
+    parser.add_argument(
+        "--cloudy", action="store_true", help="of BigEarthNet: also patches of the snow and cloud lists"
+    )
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """What tells how a file of weights is to be read."""
     parser.add_argument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import amount, command, count, number
+from seco_lab.arguments.base import add_label_options, amount, command, count, number
 
 
 def add_plan(commands: Any) -> None:
@@ -74,3 +74,12 @@ def add_gather(commands: Any) -> None:
         "--seed", type=number, default=0, metavar="N", help="of dates and simulated world (0)"
     )
     gather.add_argument("--out", required=True, metavar="CUBE")
+    _add_folder(gather)
+
+
+def _add_folder(gather: Any) -> None:
+    group = gather.add_argument_group("of a folder of imagery")
+    group.add_argument("--limit", type=count, metavar="N", help="only so many patches, spread over the list")
+    group.add_argument("--split", help="only that split, such as train")
+    group.add_argument("--csv", metavar="TABLE", help="the table of pictures, where it lies elsewhere")
+    add_label_options(group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seco_lab import __version__
 from seco_lab.arguments.base import Parser
+from seco_lab.arguments.comparing import add_compare
 from seco_lab.arguments.demo import add_demo
 from seco_lab.arguments.gathering import add_gather, add_plan
 from seco_lab.arguments.probing import add_probe
@@ -18,6 +19,7 @@ _SUBCOMMANDS = (
     add_pretrain,
     add_embed,
     add_probe,
+    add_compare,
     add_explore,
     add_area,
     add_weights,

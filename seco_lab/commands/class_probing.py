@@ -1,66 +1,126 @@
-"""``probe`` on tasks of one label an image: scores, and as asked curves over labels, k and distance."""
+"""``probe`` on tasks of whole images: scores, and as asked curves over labels, k and distance."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seco_lab.commands.probing import contract_on, told
+from seco_lab.commands.probing import TRAINED, contract_on, told
+from seco_lab.commands.refusing import refuse
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
     import xarray as xr
 
     from seco_lab.downstream.classification import ClassTask, ProbeSettings
+    from seco_lab.downstream.multilabel_task import MultilabelTask
+    from seco_lab.downstream.result import Result
     from seco_lab.input_spec import InputSpec
     from seco_lab.nn.encoders import ResNet
 
 # Pictures of 64 px leave 2 x 2 cells in the last map of a ResNet (docs/decisions/0066-eurosat-at-128-px.md).
 _LEAST_PX = 128
+_ENCODER, _BANDS = "resnet18", "rgb"
+_MOST_BYTES = 4 * 2**30  # of the user's cache; a folder that was named is left as it is
 
 
 def eurosat(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on EuroSAT."""
     from seco_lab.downstream.eurosat import eurosat_task, load_eurosat
 
-    return _judged(args, load_eurosat, eurosat_task)
+    return _of_classes(args, _cubes(args, load_eurosat, split_csv=args.csv), eurosat_task)
 
 
 def fmow(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on single pictures of fMoW."""
-    from seco_lab.downstream.fmow import fmow_task, load_fmow
+    from seco_lab.downstream.fmow import fmow_task
 
-    return _judged(args, load_fmow, fmow_task)
+    return _of_classes(args, _fmow(args), fmow_task)
+
+
+def fmow_temporal(args: argparse.Namespace) -> dict[str, Any]:
+    """Judge an encoder on places of fMoW, all pictures of each together."""
+    from seco_lab.downstream.fmow import evaluate_fmow_temporal
+
+    cubes = _fmow(args)
+    encoder, spec = encoder_for(args, cubes[0])
+    with _settings(args, spec) as settings:
+        result = evaluate_fmow_temporal(encoder, spec, *cubes, settings, name=str(args.weights))
+    return told(result, args)
 
 
 def naip(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on land cover in NAIP tiles."""
     from seco_lab.downstream.naip import load_naip, naip_task
 
-    return _judged(args, load_naip, naip_task)
+    return _of_classes(args, _cubes(args, load_naip, size_px=args.tile_px), naip_task)
 
 
 def geoimagenet(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on GeoImageNet."""
     from seco_lab.downstream.geoimagenet import geoimagenet_task, load_geoimagenet
 
-    return _judged(args, load_geoimagenet, geoimagenet_task)
+    return _of_classes(args, _cubes(args, load_geoimagenet, size_px=args.picture_px), geoimagenet_task)
 
 
-def fmow_temporal(args: argparse.Namespace) -> dict[str, Any]:
-    """Judge an encoder on places of fMoW, all pictures of each together."""
-    from seco_lab.downstream.fmow import evaluate_fmow_temporal, load_fmow
+def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
+    """Judge an encoder on BigEarthNet."""
+    from seco_lab.commands.weights import encoder_of
+    from seco_lab.downstream.bigearthnet import bigearthnet_task, load_bigearthnet
+    from seco_lab.downstream.bigearthnet_input import random_weights
+    from seco_lab.downstream.multilabel_task import evaluate_multilabels
 
-    train = load_fmow(args.data)
-    test = None if args.test is None else load_fmow(args.test)
-    encoder, spec = encoder_for(args, train)
-    settings = settings_of(args, spec)
-    return told(evaluate_fmow_temporal(encoder, spec, train, test, settings, name=str(args.weights)), args)
+    def load(bands: str) -> tuple[xr.Dataset, xr.Dataset | None]:
+        own = {"bands": bands, "classes": args.classes, "cloudy": args.cloudy}
+        return _cubes(args, load_bigearthnet, **own)
+
+    if args.weights == "random":
+        bands = args.bands or _BANDS
+        encoder, spec = random_weights(args.encoder or _ENCODER, bands=bands, seed=args.seed)
+        cubes = load(bands)
+    else:
+        cubes = load(_bands_to_read(encoder_of(args)[1]))
+        encoder, spec = encoder_for(args, cubes[0])
+    task = bigearthnet_task(*cubes, share=args.share, seed=args.seed)
+    options = {"mlp_epochs": args.mlp_epochs, "name": str(args.weights)}
+    return _judged(args, task, encoder, spec, evaluate_multilabels, _multilabel_tables, **options)
+
+
+def _bands_to_read(spec: InputSpec) -> str:
+    """Those that an encoder sees, or the nearest ones where it knows another kind of imagery."""
+    from seco_lab.downstream.untrained import bands_near
+    from seco_lab.sensors import SENTINEL2_L2A
+
+    return ",".join(bands_near(spec, SENTINEL2_L2A, SENTINEL2_L2A.band_names))
+
+
+def _fmow(args: argparse.Namespace) -> tuple[xr.Dataset, xr.Dataset | None]:
+    from seco_lab.downstream.fmow import load_fmow
+
+    return _cubes(args, load_fmow, csv=args.csv, size_px=args.picture_px)
+
+
+def _cubes(
+    args: argparse.Namespace, load: Callable[..., xr.Dataset], **own: Any
+) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """The pictures of ``--data`` and of ``--test``; a table that was named is that of ``--data``."""
+    from seco_lab.downstream.splits import tested_on
+
+    train = load(args.data, limit=args.limit, **own)
+    if args.test is None:
+        return (train if args.tested is None else tested_on(train, args.tested)), None
+    refuse(args, "--test names the test list", "tested")
+    shared = {name: value for name, value in own.items() if not name.endswith("csv")}
+    return train, load(args.test, limit=args.limit, **shared)
 
 
 def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, InputSpec]:
@@ -69,7 +129,10 @@ def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, In
     from seco_lab.downstream.untrained import measured_spec, random_weights
 
     if args.weights == "random":
-        return random_weights(train, size_px=args.size_px or _LEAST_PX, seed=args.seed)
+        size_px = args.size_px or _LEAST_PX
+        architecture, bands = args.encoder or _ENCODER, args.bands or _BANDS
+        return random_weights(train, architecture, bands=bands, size_px=size_px, seed=args.seed)
+    refuse(args, TRAINED, "encoder", "bands")
     encoder, spec = encoder_of(args)
 
     def measured(bands: Sequence[str]) -> InputSpec:
@@ -78,46 +141,81 @@ def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, In
     return encoder, contract_on(args, spec, train, measured)
 
 
-def settings_of(args: argparse.Namespace, spec: InputSpec) -> ProbeSettings:
-    """How the encoder is asked."""
+@contextmanager
+def _settings(args: argparse.Namespace, spec: InputSpec) -> Iterator[ProbeSettings]:
+    """How the encoder is asked; features are kept for the next question unless told otherwise."""
     from seco_lab.downstream.classification import ProbeSettings
     from seco_lab.downstream.features import FeatureOptions
+    from seco_lab.downstream.keeping import trim_cache
 
-    return ProbeSettings(
-        size_px=args.size_px or max(spec.size_px, _LEAST_PX),
-        seed=args.seed,
-        features=FeatureOptions(device=args.device, cache=args.cache, progress=True),
-    )
+    with tempfile.TemporaryDirectory() as forgotten:
+        # Curves ask for the same features once more, so that there always is a cache.
+        cache = args.cache or _own_cache(args) or forgotten
+        features = FeatureOptions(args.batch, args.device, args.precision, cache, progress=True)
+        yield ProbeSettings(
+            size_px=args.size_px or max(spec.size_px, _LEAST_PX),
+            baselines=not args.no_baselines,
+            seed=args.seed,
+            features=features,
+        )
+    if cache not in (args.cache, forgotten):
+        trim_cache(cache, _MOST_BYTES)
+
+
+def _own_cache(args: argparse.Namespace) -> Path | None:
+    """The user's cache, unless it is not wanted or cannot be written."""
+    from seco_lab.downstream.keeping import default_cache
+
+    if args.no_cache:
+        return None
+    folder = default_cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        say(f"{folder} cannot be made, so no features are kept for the next question (--cache FOLDER)")
+        return None
+    return folder
 
 
 def _with_training(settings: ProbeSettings, args: argparse.Namespace) -> ProbeSettings:
     """What trains for epochs, where that is asked for."""
     from seco_lab.downstream.finetune import FinetuneConfig
 
-    epochs = args.finetune_epochs
-    tuning = None if epochs is None else FinetuneConfig(epochs, seed=args.seed)
+    if args.finetune_epochs is None:
+        refuse(args, "it belongs to --finetune-epochs", "finetune_lr")
+        return replace(settings, official_epochs=args.official_epochs)
+    tuning = FinetuneConfig(args.finetune_epochs, seed=args.seed)
+    if args.finetune_lr is not None:
+        tuning = replace(tuning, lr=args.finetune_lr)
     return replace(settings, finetune=tuning, official_epochs=args.official_epochs)
+
+
+def _of_classes(
+    args: argparse.Namespace,
+    cubes: tuple[xr.Dataset, xr.Dataset | None],
+    task_of: Callable[..., ClassTask],
+) -> dict[str, Any]:
+    """Scores of a task of one label an image, and the tables that were asked for."""
+    from seco_lab.downstream.classification import evaluate_classes
+
+    encoder, spec = encoder_for(args, cubes[0])
+    task = task_of(*cubes, seed=args.seed)
+    return _judged(args, task, encoder, spec, evaluate_classes, _class_tables, name=str(args.weights))
 
 
 def _judged(
     args: argparse.Namespace,
-    load: Callable[[str], xr.Dataset],
-    task_of: Callable[..., ClassTask],
+    task: ClassTask | MultilabelTask,
+    encoder: ResNet,
+    spec: InputSpec,
+    evaluate: Callable[..., Result],
+    tables_of: Callable[..., dict[str, pd.DataFrame]],
+    **options: Any,
 ) -> dict[str, Any]:
-    """Scores of a task, and the tables that were asked for."""
-    from seco_lab.downstream.classification import evaluate_classes
-
-    train = load(args.data)
-    test = None if args.test is None else load(args.test)
-    encoder, spec = encoder_for(args, train)
-    settings = _with_training(settings_of(args, spec), args)
-    task = task_of(train, test, seed=args.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        # Curves ask for the same features once more.
-        options = replace(settings.features, cache=args.cache or folder)
-        settings = replace(settings, features=options)
-        result = evaluate_classes(task, encoder, spec, settings, name=str(args.weights))
-        tables = _tables(args, task, encoder, spec, settings)
+    with _settings(args, spec) as settings:
+        settings = _with_training(settings, args)
+        result = evaluate(task, encoder, spec, settings, **options)
+        tables = tables_of(args, task, encoder, spec, settings)
     if args.figures is not None:
         _draw(Path(args.figures), tables, result)
     for table in tables.values():
@@ -125,7 +223,7 @@ def _judged(
     return told(result, args, {key: table.to_dict("records") for key, table in tables.items()})
 
 
-def _tables(
+def _class_tables(
     args: argparse.Namespace, task: ClassTask, encoder: ResNet, spec: InputSpec, settings: ProbeSettings
 ) -> dict[str, pd.DataFrame]:
     """By name: "curve" and "by_k" with ``--curve``, "splits" with ``--spatial-km``."""
@@ -142,12 +240,26 @@ def _tables(
     return tables
 
 
-def _draw(folder: Path, tables: dict[str, pd.DataFrame], result: Any) -> None:
+def _multilabel_tables(
+    args: argparse.Namespace, task: MultilabelTask, encoder: ResNet, spec: InputSpec, settings: ProbeSettings
+) -> dict[str, pd.DataFrame]:
+    """By name: "curve" with ``--curve``."""
+    from seco_lab.downstream.curves import features_to_compare, multilabel_curve
+
+    if not args.curve:
+        return {}
+    features = features_to_compare(task, encoder, spec, settings)
+    seeds = range(args.curve_seeds)
+    return {"curve": multilabel_curve(features, task.labels, task.truth, seeds=seeds, device=args.device)}
+
+
+def _draw(folder: Path, tables: Mapping[str, pd.DataFrame], result: Result) -> None:
     """Figures of what was measured, as PNG files."""
     from seco_lab.viz.figure import figure_png
     from seco_lab.viz.scores import k_curve_figure, label_curve_figure, results_figure, split_figure
 
-    drawn = {"curve": label_curve_figure, "by_k": k_curve_figure, "splits": split_figure}
+    curve = partial(label_curve_figure, measure=result.metric)
+    drawn = {"curve": curve, "by_k": k_curve_figure, "splits": split_figure}
     figures = {name: drawn[name](table) for name, table in tables.items()} | {
         "scores": results_figure([result])
     }

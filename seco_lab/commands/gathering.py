@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seco_lab.commands.refusing import refuse
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seco_lab.places import Place, Sampler
+
+
+# Options that only a folder of imagery has.
+_FOLDER_ONLY = ("limit", "split", "csv", "classes", "cloudy")
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def _sampler(args: argparse.Namespace) -> Sampler:
 def gather(args: argparse.Namespace) -> dict[str, Any]:
     """Fill a cube from a source, or turn a folder of imagery into one."""
     if args.places == "-":
-        _refuse(
+        refuse(
             args,
             "a folder of imagery has its own dates and places",
             "years_apart",
@@ -47,19 +52,13 @@ def gather(args: argparse.Namespace) -> dict[str, Any]:
             "snap",
         )
         return _gather_folder(args)
+    refuse(args, "it belongs to a folder of imagery (PLACES is -)", *_FOLDER_ONLY)
     if args.source == "simulated":
-        _refuse(args, "the simulated world has no files", "snap")
+        refuse(args, "the simulated world has no files", "snap")
         return _gather_simulated(args)
     from seco_lab.commands.archives import gather_archive
 
     return gather_archive(args)
-
-
-def _refuse(args: argparse.Namespace, why: str, *options: str) -> None:
-    """Refuse options that would be passed over in silence."""
-    idle = [option for option in options if getattr(args, option) is not None]
-    if idle:
-        raise ValueError(f"--{idle[0].replace('_', '-')} means nothing here: {why}; leave it out")
 
 
 def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
@@ -67,7 +66,8 @@ def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.sources import import_cube, read_cube
     from seco_lab.store import append, open_cube
 
-    options = {"seasons": args.seasons, "size_px": args.size_px, "bands": args.bands}
+    options = {name: getattr(args, name) for name in ("seasons", "size_px", "bands", *_FOLDER_ONLY)}
+    options["cloudy"] = args.cloudy or None
     before = 0
     if args.add:
         before = open_cube(args.out).sizes["patch"]
@@ -92,7 +92,7 @@ def dates_of(args: argparse.Namespace, places: Sequence[Place]) -> NDArray[np.da
         reference, seasons = args.reference_date, 5 if args.seasons is None else args.seasons
         dates = random_phase(places, seed=args.seed, reference=reference, seasons=seasons)
     else:
-        _refuse(args, "--quarters gives four dates a year", "seasons")
+        refuse(args, "--quarters gives four dates a year", "seasons")
         dates = quarters(len(places), years=_years(args.quarters))
     return dates if args.years_apart is None else years_apart(dates, years=args.years_apart)
 

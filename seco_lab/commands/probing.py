@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from seco_lab.commands.refusing import refuse
 from seco_lab.commands.say import say
 from seco_lab.whole import whole_file
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from seco_lab.downstream.result import Result
     from seco_lab.input_spec import InputSpec
 
+TRAINED = "weights that were trained bring a network and bands of their own"
+
 
 def oscd(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on OSCD."""
@@ -24,42 +27,20 @@ def oscd(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.downstream.oscd import evaluate_oscd, load_oscd, random_weights
 
     protocol = _change_protocol(args)
-    encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
+    if args.weights == "random":
+        encoder, spec = random_weights(args.encoder or "resnet18", seed=args.seed)
+    else:
+        refuse(args, TRAINED, "encoder")
+        encoder, spec = encoder_of(args)
     result = evaluate_oscd(
         encoder,
         spec,
-        load_oscd(args.data),
+        load_oscd(args.data, rectified=args.rectified, limit=args.limit),
         protocol,
         name=str(args.weights),
+        groups=args.groups,
         seed=args.seed,
         device=args.device,
-        progress=True,
-    )
-    return told(result, args)
-
-
-def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
-    """Judge an encoder on BigEarthNet."""
-    from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
-    from seco_lab.downstream.bigearthnet_input import PROBE_PX, random_weights
-    from seco_lab.downstream.finetune import FinetuneConfig
-
-    epochs = args.finetune_epochs
-    encoder, spec = random_weights(seed=args.seed) if args.weights == "random" else encoder_of(args)
-    bands = ",".join(spec.bands)
-    result = evaluate_bigearthnet(
-        encoder,
-        spec,
-        load_bigearthnet(args.data, bands=bands),
-        None if args.test is None else load_bigearthnet(args.test, bands=bands),
-        share=args.share,
-        mlp_epochs=args.mlp_epochs,
-        finetune_config=None if epochs is None else FinetuneConfig(epochs, seed=args.seed),
-        name=str(args.weights),
-        size_px=args.size_px or max(spec.size_px, PROBE_PX),
-        device=args.device,
-        seed=args.seed,
         progress=True,
     )
     return told(result, args)
@@ -70,13 +51,13 @@ def _change_protocol(args: argparse.Namespace) -> ChangeProtocol:
     from seco_lab.downstream.change_unet import UNetProtocol
 
     if args.protocol == "distance":
-        if args.epochs is not None:
-            raise ValueError("--epochs belongs to --protocol unet or official; distance trains nothing")
+        refuse(args, "--protocol distance trains nothing", "epochs", "train_encoder")
         return FeatureDistance()
     epochs = 100 if args.epochs is None else args.epochs
     if args.protocol == "official":
+        refuse(args, "--protocol official keeps the encoder frozen", "train_encoder")
         return UNetProtocol.official(epochs=epochs, seed=args.seed)
-    return UNetProtocol(epochs=epochs, seed=args.seed)
+    return UNetProtocol(epochs=epochs, train_encoder=args.train_encoder, seed=args.seed)
 
 
 def contract_on(

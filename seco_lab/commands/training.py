@@ -71,10 +71,13 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any] | None:
     """
     from tqdm.auto import tqdm
 
-    from seco_lab.nn.processes import is_main, join_processes
+    from seco_lab.nn.processes import is_main, join_processes, main_does
+    from seco_lab.train.agreement import check_free
 
     join_processes(args.device, timeout_s=args.process_timeout)
     out = Path(args.out)
+    if not args.resume:
+        main_does(lambda: check_free(out))  # before anything is read, measured or shown
     run = _build(args, out)
     if args.resume and run.resume():
         _say_once(f"going on at step {run.step} of {run.steps}")

@@ -31,6 +31,8 @@ def explore(args: argparse.Namespace) -> dict[str, Any]:
 
     table = open_embeddings(args.embeddings)
     scene = scene_of(table, None if args.cube is None else read_cube(args.cube))
+    for problem in scene.problems:
+        say(problem)
     title = f"Embeddings of {table.sizes['patch']} places"
     out = write_explorer_page(args.out, scene, space=next(iter(scene.table.spaces)), title=title)
     say(f"{out} ({out.stat().st_size / 1e6:.1f} MB): open it in any browser, no network needed")

@@ -18,6 +18,7 @@ from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
 from seco_lab.downstream.features import FeatureOptions, extract_both
 from seco_lab.downstream.finetune import FinetuneConfig, Supervision, finetuned_scores
 from seco_lab.downstream.floors import nearest_by_coordinates, unlearnt_features
+from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.knn import knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_under
 from seco_lab.downstream.linear_probe import linear_probe
@@ -137,10 +138,17 @@ class ClassTask:
 
     def answered(self, how: str, predicted: NDArray[np.int64], *, seed: int = 0) -> dict[str, Score]:
         """What is measured of class numbers (M,)."""
-        found = {how: Score.of(correct(predicted, self.truth), seed=seed)}
         if "f1" in self.measures:
-            found[f"{how}_f1"] = Score.drawn(*macro_f1(predicted, self.truth, seed=seed))
-        return found
+            return accuracy_and_f1(how, predicted, self.truth, seed)
+        return {how: Score.of(correct(predicted, self.truth), seed=seed)}
+
+
+def accuracy_and_f1(
+    how: str, predicted: NDArray[np.int64], truth: NDArray[np.int64], seed: int
+) -> dict[str, Score]:
+    """Share of answers (M,) that are right, as ``how``, and their mean F1 over the classes, ``how_f1``."""
+    accuracy = Score.of(correct(predicted, truth), seed=seed)
+    return {how: accuracy, f"{how}_f1": Score.drawn(*macro_f1(predicted, truth, seed=seed))}
 
 
 def evaluate_classes(
@@ -180,8 +188,12 @@ def evaluate_classes(
     voted, k, by_k = knn_probe(features[0], task.labels, features[1], seed=settings.seed)
     seed = settings.seed
     scores = task.scored("linear", linear.scores, seed=seed) | task.answered("knn", voted, seed=seed)
-    told = _told(linear, settings.strengths) | {
-        "knn": {"k": k, "similarity": "cosine", "validation": {str(key): v for key, v in by_k.items()}}
+    told = {
+        "linear": {
+            "method": "multinomial logistic regression, standardised features, L-BFGS",
+            **linear.chosen(settings.strengths),
+        },
+        "knn": {"k": k, "similarity": "cosine", "validation": {str(key): v for key, v in by_k.items()}},
     }
     if settings.finetune is not None:
         scores |= task.scored("finetune", _finetuned(task, encoder, spec, settings), seed=seed)
@@ -218,19 +230,6 @@ def _linear(task: ClassTask, features: Sequence[NDArray], settings: ProbeSetting
     )  # fmt: skip
 
 
-def _told(linear: ProbeOutcome, strengths: Sequence[float]) -> dict[str, Any]:
-    """What the linear probe was and chose, for the protocol."""
-    chosen = {
-        "method": "multinomial logistic regression, standardised features, L-BFGS",
-        "strengths": list(strengths),
-        "strength": linear.strength,
-        "validation_share": VALIDATION_SHARE,
-        "validation": {str(key): value for key, value in linear.validation.items()},
-        "converged": linear.converged,
-    }
-    return {"linear": chosen}
-
-
 def _finetuned(
     task: ClassTask, encoder: nn.Module, spec: InputSpec, settings: ProbeSettings
 ) -> NDArray[np.float32]:
@@ -248,7 +247,11 @@ def _baselines(
     parts = unlearnt_features(encoder, task.cubes, spec, settings.features, seed=settings.seed)
     found: dict[str, Score] = {}
     for who, features in parts.items():
-        found |= task.scored(who, _linear(task, features, settings).scores, seed=settings.seed)
+        made_from = ["linear", *features, task.labels, str(settings.strengths), str(settings.seed)]
+        answer = kept(
+            settings.features.cache, made_from, lambda own=features: _linear(task, own, settings).scores
+        )
+        found |= task.scored(who, answer, seed=settings.seed)
     near = nearest_by_coordinates(task.cubes, task.labels)
     return found if near is None else found | task.answered("coordinates", near, seed=settings.seed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ from torch import nn
 from seco_lab.data import split_cube
 from seco_lab.downstream.classification import ClassTask, ProbeSettings
 from seco_lab.downstream.features import extract, extract_both
-from seco_lab.downstream.floors import nearest_km, statistics_of, untrained_like
+from seco_lab.downstream.floors import nearest_km, statistics_of, statistics_of_both, untrained_like
 from seco_lab.downstream.knn import KS, knn_predict, knn_probe
 from seco_lab.downstream.labels import check_learnable, class_names_of, class_subset, holdout, labels_of
 from seco_lab.downstream.linear_probe import linear_probe
 from seco_lab.downstream.logistic import STRENGTHS
+from seco_lab.downstream.multilabel import label_subset, multilabel_probe, multilabel_scores
+from seco_lab.downstream.multilabel_task import MultilabelTask
 from seco_lab.downstream.result import Score
 from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes
 from seco_lab.input_spec import InputSpec
@@ -57,6 +59,73 @@ def label_curve(
     Raises:
         ValueError: NaN in the features, a share that is not in (0, 1], or no seed.
     """
+
+    def drawn(share: float, seed: int) -> NDArray[np.int64]:
+        return class_subset(labels, share, seed=seed)
+
+    def asked(train: NDArray, test: NDArray, kept: NDArray[np.int64], seed: int) -> dict[str, Score]:
+        given = train[kept], labels[kept], test
+        linear = linear_probe(*given, strengths=strengths, seed=seed, device=device).predicted
+        return {
+            "linear": Score.of(linear == truth),
+            "knn": Score.of(knn_probe(*given, seed=seed)[0] == truth),
+        }
+
+    return _over_shares(features, shares, seeds, drawn, asked)
+
+
+def multilabel_curve(
+    features: Mapping[str, tuple[NDArray, NDArray]],
+    labels: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    *,
+    shares: Sequence[float] = SHARES,
+    seeds: Sequence[int] = (0, 1, 2),
+    strengths: Sequence[float] = STRENGTHS,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Micro average precision with a share of the labels, as ``label_curve`` tells accuracy.
+
+    A draw that shows too little for a score is left out.
+
+    Args:
+        features: By name of who made them: training (N, D) and test features (M, D).
+        labels: Shape (N, C), 0 and 1.
+        truth: Shape (M, C).
+        shares: Parts of the training labels.
+        seeds: Each draws nested subsets of its own.
+        strengths: Penalties of the logistic regression to choose from.
+        device: Where to fit.
+
+    Returns:
+        One row a score: features, probe ("linear"), share, images, seed, value, low, high.
+
+    Raises:
+        ValueError: NaN in the features, a share that is not in (0, 1], or no seed.
+    """
+
+    def drawn(share: float, seed: int) -> NDArray[np.int64]:
+        return label_subset(len(labels), share, seed=seed)
+
+    def asked(train: NDArray, test: NDArray, kept: NDArray[np.int64], seed: int) -> dict[str, Score]:
+        if not labels[kept].any():
+            return {}
+        found = multilabel_probe(
+            train[kept], labels[kept], test, strengths=strengths, seed=seed, device=device
+        )
+        return {"linear": multilabel_scores(found.scores, truth, seed=seed)["micro_ap"]}
+
+    return _over_shares(features, shares, seeds, drawn, asked)
+
+
+def _over_shares(
+    features: Mapping[str, tuple[NDArray, NDArray]],
+    shares: Sequence[float],
+    seeds: Sequence[int],
+    drawn: Callable[[float, int], NDArray[np.int64]],
+    asked: Callable[[NDArray, NDArray, NDArray[np.int64], int], dict[str, Score]],
+) -> pd.DataFrame:
+    """One row a score: everyone's features, asked with the labels of each share and seed."""
     import pandas as pd
 
     if not len(seeds):
@@ -65,17 +134,13 @@ def label_curve(
     for who, (train, test) in features.items():
         for share in shares:
             for seed in seeds if share < 1 else seeds[:1]:
-                kept = class_subset(labels, share, seed=seed)
-                asked = train[kept], labels[kept], test
-                linear = linear_probe(*asked, strengths=strengths, seed=seed, device=device).predicted
-                voted = knn_probe(*asked, seed=seed)[0]
+                kept = drawn(share, seed)
                 row = {"features": who, "share": share, "images": len(kept), "seed": seed}
-                rows += [row | _scored("linear", linear == truth), row | _scored("knn", voted == truth)]
+                rows += [row | _row(probe, s) for probe, s in asked(train, test, kept, seed).items()]
     return pd.DataFrame(rows)
 
 
-def _scored(probe: str, right: NDArray[np.bool_]) -> dict[str, object]:
-    score = Score.of(right)
+def _row(probe: str, score: Score) -> dict[str, object]:
     return {"probe": probe, "value": score.value, "low": score.low, "high": score.high}
 
 
@@ -96,12 +161,17 @@ def k_curve(
     rows = []
     for who, (train, test) in features.items():
         found = knn_predict(train, labels, test, ks)
-        rows += [{"features": who, "k": k} | _scored("knn", found[k] == truth) for k in sorted(found)]
+        rows += [{"features": who, "k": k} | _row("knn", Score.of(found[k] == truth)) for k in sorted(found)]
     return pd.DataFrame(rows)
 
 
 def features_to_compare(
-    task: ClassTask, encoder: nn.Module, spec: InputSpec, settings: ProbeSettings, *, name: str = "encoder"
+    task: ClassTask | MultilabelTask,
+    encoder: nn.Module,
+    spec: InputSpec,
+    settings: ProbeSettings,
+    *,
+    name: str = "encoder",
 ) -> dict[str, tuple[NDArray, NDArray]]:
     """Features of an encoder, of its untrained twin and of colours, for ``label_curve`` and ``k_curve``."""
     spec, options = settings.spec(spec), settings.features
@@ -109,7 +179,7 @@ def features_to_compare(
     if not settings.baselines:
         return own
     twin = untrained_like(encoder, seed=settings.seed)
-    colours = tuple(statistics_of(cube, spec) for cube in (task.cubes.train, task.cubes.test))
+    colours = statistics_of_both(task.cubes, spec, cache=options.cache)
     return own | {"untrained": extract_both(twin, task.cubes, spec, options), "floor": colours}
 
 
@@ -148,7 +218,7 @@ def split_gap(
     labels, seed = labels_of(cube), settings.seed
     options = replace(settings.features, progress=False)
     own = extract(encoder, cube, settings.spec(spec), **vars(options))
-    colours = statistics_of(cube, spec)
+    colours = statistics_of(cube, spec, cache=options.cache)
     held = holdout(labels, HOLDOUT_SHARE, seed=seed)
     train, test = split_cube(cube, shares=(1 - HOLDOUT_SHARE, HOLDOUT_SHARE), block_km=block_km, seed=seed)
     lists = {"random": (np.flatnonzero(~held), np.flatnonzero(held)), "spatial": (train, test)}
@@ -163,7 +233,7 @@ def split_gap(
             "coordinates": labels[train][near],
         }
         row = {"split": split, "images": len(test), "nearest_km": float(np.median(km))}
-        rows += [row | _scored(probe, found == labels[test]) for probe, found in answers.items()]
+        rows += [row | _row(probe, Score.of(found == labels[test])) for probe, found in answers.items()]
     return pd.DataFrame(rows)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
-from seco_lab.downstream.detection_scores import Judged, average_precisions, detection_scores
+from seco_lab.downstream.detection_scores import Judged, average_precisions, detection_scores, without_small
 from seco_lab.downstream.finetune import turned_boxes
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained, by_class
@@ -27,6 +27,8 @@ from seco_lab.downstream.tiles import (
     random_crops,
     random_tile,
     size_of,
+    smaller_than,
+    without_class_if_small,
 )
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.anchors import Anchors
@@ -46,7 +48,8 @@ class DetectionProtocol(TileProtocol):
 
     Attributes:
         anchors: Where objects are looked for.
-        least_side_px: Objects with a shorter side are left out, of the training and of the truth.
+        least_side_px: Objects with a shorter side are neither wanted nor wrong: they teach nothing, and who
+            finds them is not punished, as outside the area ranges of COCO.
         crops_per_scene: Train and test on so many crops of each scene, drawn once; None takes whole scenes.
     """
 
@@ -69,6 +72,7 @@ class DetectionProtocol(TileProtocol):
             lr=1e-5,
             tile_px=416,
             crops_per_scene=100,
+            fixed_statistics=True,
             seed=seed,
         )
 
@@ -112,8 +116,11 @@ def train_detector(
     """
     protocol, where = protocol or DetectionProtocol(), choose_device(device)
     check_scenes(scenes, "boxes")
-    boxes = {name: boxes_of(scene, least_side_px=protocol.least_side_px) for name, scene in scenes.items()}
-    if not any(len(found) for found in boxes.values()):
+    boxes = {
+        name: without_class_if_small(boxes_of(scene), protocol.least_side_px)
+        for name, scene in scenes.items()
+    }
+    if not any((found[:, 0] >= 0).any() for found in boxes.values()):
         raise ValueError(
             f"none of the {len(scenes)} training scenes holds an object of {protocol.least_side_px:g} px or "
             "more, so there is nothing to learn"
@@ -259,9 +266,9 @@ def judge(
     progress: bool = False,
 ) -> Judged:
     """What a detector finds in scenes, or in crops of them, compared with the truth."""
-    found, truth = [], []
+    found, truth, least_px = [], [], protocol.least_side_px
     for name, scene in tqdm(scenes.items(), unit="scene", disable=not progress):
-        boxes = boxes_of(scene, least_side_px=protocol.least_side_px)
+        boxes = boxes_of(scene)
         if protocol.crops_per_scene is None:
             found.append(find_objects(model, scene, spec, protocol))
             truth.append(boxes)
@@ -271,6 +278,8 @@ def judge(
             inside = boxes_in_tile(boxes, corner, protocol.tile_px)
             found.append(one)
             truth.append(inside + inside.new_tensor([0, corner[1], corner[0], corner[1], corner[0]]))
+    found = [without_small(*pair, least_px) for pair in zip(found, truth, strict=True)]
+    truth = [boxes[~smaller_than(boxes[:, 1:], least_px)] for boxes in truth]
     return Judged.of(found, truth, classes)
 
 

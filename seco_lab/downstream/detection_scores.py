@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seco_lab.downstream.result import Score
 from seco_lab.downstream.scene_results import scores_and_leads
+from seco_lab.downstream.tiles import smaller_than
 from seco_lab.nn.boxes import box_iou
 from seco_lab.nn.detection import Found
 
@@ -58,6 +59,25 @@ class Judged:
             np.concatenate(hits, axis=1)[:, order],
             np.stack(wanted),
         )
+
+
+def without_small(found: Found, truth: Tensor, least_side_px: float) -> Found:
+    """What was found, without that which is right only of objects that are too small to count.
+
+    As with the area ranges of COCO: who overlaps no object that counts by half, and is too small or
+    overlaps a small one by half, is no false alarm.
+
+    Args:
+        found: Of a scene.
+        truth: Shape (N, 5): class, left, top, right, bottom; small objects as well.
+        least_side_px: Objects with a shorter side do not count.
+    """
+    small = smaller_than(truth[:, 1:], least_side_px)
+    same = found.classes[:, None] == truth[:, 0]
+    meets = same & (box_iou(found.boxes.float(), truth[:, 1:]) >= OVERLAPS[0])
+    lesser = smaller_than(found.boxes, least_side_px) | meets[:, small].any(1)
+    kept = meets[:, ~small].any(1) | ~lesser
+    return Found(found.boxes[kept], found.scores[kept], found.classes[kept])
 
 
 def hits_of(found: Found, truth: Tensor) -> NDArray[np.bool_]:

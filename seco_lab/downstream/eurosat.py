@@ -12,6 +12,7 @@ from torch import nn
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.finetune import FinetuneConfig
+from seco_lab.downstream.heads import falls
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.official import official_probe
@@ -122,7 +123,7 @@ def seco_protocol(
     epochs = settings.official_epochs
     found = official_probe(
         encoder, spec, task.cubes.train, task.cubes.test,
-        epochs=epochs, milestones=(epochs * 6 // 10, epochs * 8 // 10),
+        epochs=epochs, milestones=falls(epochs),
         seed=settings.seed, device=settings.features.device, progress=settings.features.progress,
     )  # fmt: skip
     told = {

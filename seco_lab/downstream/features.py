@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
+from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.splits import SplitCubes
 from seco_lab.embeddings import cube_hash, embed, module_hash
 from seco_lab.input_spec import InputSpec
-from seco_lab.whole import whole_file
 
 
 @dataclass(frozen=True)
@@ -82,20 +81,18 @@ def extract(
             "a cube needs a season to be evaluated"
         )
     cube = cube.isel(season=slice(season, season + 1))
-    file = None if cache is None else Path(cache) / f"{features_key(encoder, cube, spec, precision)}.npy"
-    if file is not None and file.exists():
-        return np.load(file)
-    found = embed(
-        encoder, cube, spec, batch_size=batch_size, device=device, precision=precision, progress=progress
+
+    def features() -> NDArray[np.float32]:
+        found = embed(
+            encoder, cube, spec, batch_size=batch_size, device=device, precision=precision, progress=progress
+        )
+        return found["embedding"].values[:, 0]
+
+    return (
+        features() if cache is None else kept(cache, features_key(encoder, cube, spec, precision), features)
     )
-    features = found["embedding"].values[:, 0]
-    if file is not None:
-        with whole_file(file) as partial:
-            np.save(partial, features)
-    return features
 
 
-def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precision: str) -> str:
-    """Name under which features are cached: it changes with any weight, pixel or setting."""
-    parts = [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), precision]
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precision: str) -> list[str]:
+    """What features depend on: any weight, pixel or setting."""
+    return [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), precision]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
+from seco_lab.downstream.heads import seeded_linear
 from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import image_blocks
@@ -196,11 +197,7 @@ def first_season(cube: xr.Dataset, preparation: Preparation) -> Tensor:
 
 def with_classifier(encoder: nn.Module, classes: int, seed: int) -> nn.Sequential:
     """A copy of the encoder and a linear layer on top, whose first weights depend on the seed alone."""
-    layer = nn.Linear(encoder.num_features, classes, device="meta").to_empty(device="cpu")
-    bound = 1 / math.sqrt(encoder.num_features)
-    chance = generator_for(seed, 0, "classifier")
-    for weight in layer.parameters():
-        nn.init.uniform_(weight, -bound, bound, generator=chance)
+    layer = seeded_linear(encoder.num_features, classes, generator_for(seed, 0, "classifier"))
     return nn.Sequential(copy.deepcopy(encoder).requires_grad_(True), layer)
 
 

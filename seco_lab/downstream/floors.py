@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.features import FeatureOptions, extract_both
+from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.splits import SplitCubes
-from seco_lab.embeddings import Preparation
+from seco_lab.embeddings import Preparation, cube_hash
 from seco_lab.embeddings.encode import image_blocks
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import ResNet, encoder_from_settings
@@ -25,6 +27,7 @@ from seco_lab.places.point import EARTH_RADIUS_KM, unit_vectors
 _PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ORIENTATIONS = 8
 _BLOCK = 512
+_AT_A_TIME = 4
 
 
 def colour_statistics(images: Tensor) -> Tensor:
@@ -89,6 +92,10 @@ class RandomConvolutions(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Standardised images (B, C, H, W) to (B, num_features)."""
+        # Maps of 256 images of 64 px would fill a gigabyte; a few at a time stay in the processor's cache.
+        return torch.cat([self._features(part) for part in images.split(_AT_A_TIME)])
+
+    def _features(self, images: Tensor) -> Tensor:
         response = F.conv2d(images, self.filters, self.threshold)
         above = response.relu().mean((2, 3))
         # relu(r) - relu(-r) = r saves the second pass over the maps.
@@ -96,7 +103,11 @@ class RandomConvolutions(nn.Module):
 
 
 def statistics_of(
-    cube: xr.Dataset, spec: InputSpec, measure: Callable[[Tensor], Tensor] = colour_statistics
+    cube: xr.Dataset,
+    spec: InputSpec,
+    measure: Callable[[Tensor], Tensor] = colour_statistics,
+    *,
+    cache: str | Path | None = None,
 ) -> NDArray[np.float32]:
     """Statistics of the first season of each patch, at the size that the images have.
 
@@ -104,14 +115,28 @@ def statistics_of(
         cube: In memory or lazy.
         spec: Names the bands to look at.
         measure: From counts (B, C, H, W) to (B, F).
+        cache: Folder that keeps the answer.
 
     Returns:
         Shape (P, F).
     """
-    positions = Preparation.of(cube, spec).positions
-    blocks = image_blocks(cube.isel(season=slice(0, 1)), positions, _BLOCK)
-    # Unsigned 16-bit tensors lack arithmetic; float32 holds every count exactly.
-    return np.concatenate([measure(torch.as_tensor(block.astype(np.float32))).numpy() for block in blocks])
+    positions, first = Preparation.of(cube, spec).positions, cube.isel(season=slice(0, 1))
+
+    def measured() -> NDArray[np.float32]:
+        # Unsigned 16-bit tensors lack arithmetic; float32 holds every count exactly.
+        blocks = (block.astype(np.float32) for block in image_blocks(first, positions, _BLOCK))
+        return np.concatenate([measure(torch.as_tensor(block)).numpy() for block in blocks])
+
+    if cache is None:
+        return measured()
+    return kept(cache, [measure.__qualname__, cube_hash(first), ",".join(spec.bands)], measured)
+
+
+def statistics_of_both(
+    cubes: SplitCubes, spec: InputSpec, *, cache: str | Path | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Colour statistics of the training (N, F) and of the test images (M, F)."""
+    return statistics_of(cubes.train, spec, cache=cache), statistics_of(cubes.test, spec, cache=cache)
 
 
 def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
@@ -182,7 +207,7 @@ def unlearnt_features(
     native = replace(spec, size_px=int(cubes.train.sizes["x"]))
     convolutions = RandomConvolutions(len(spec.bands), seed=seed)
     return {
-        "floor": (statistics_of(cubes.train, spec), statistics_of(cubes.test, spec)),
+        "floor": statistics_of_both(cubes, spec, cache=options.cache),
         "untrained": extract_both(untrained_like(encoder, seed=seed), cubes, spec, options),
         "random_features": extract_both(convolutions, cubes, native, options),
     }

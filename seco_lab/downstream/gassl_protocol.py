@@ -12,6 +12,7 @@ from torch import nn
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.classification import ClassTask, ProbeSettings
+from seco_lab.downstream.heads import falls, head_epochs
 from seco_lab.downstream.labels import check_finite
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
@@ -76,23 +77,14 @@ def gassl_scores(
     check_finite(test_features, "test")
     where = choose_device(device)
     x, y = torch.as_tensor(features).to(where), torch.as_tensor(labels).to(where)
-    weight = torch.randn(classes, x.shape[1], generator=generator_for(seed, 0, "lincls")) * 0.01
-    parts = [weight.to(where).requires_grad_(True), torch.zeros(classes, device=where, requires_grad=True)]
-    optimiser = torch.optim.SGD(parts, lr=lr, momentum=0.9)
-    falls = [epochs * 6 // 10, epochs * 8 // 10]
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, falls)
-    for epoch in range(epochs):
-        order = torch.randperm(len(x), generator=generator_for(seed, epoch, "order")).to(where)
-        for rows in order.split(batch_size):
-            loss = F.cross_entropy(F.linear(x[rows], *parts), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the official linear evaluation diverged in epoch {epoch}: "
-                f"lr {lr:g} is too much for features of this size"
-            )
-        schedule.step()
+    layer = nn.Linear(x.shape[1], classes, device="meta").to_empty(device="cpu")
+    nn.init.normal_(layer.weight, 0, 0.01, generator=generator_for(seed, 0, "lincls"))
+    nn.init.zeros_(layer.bias)
+    layer.to(where)
+    optimiser = torch.optim.SGD(layer.parameters(), lr=lr, momentum=0.9)
+    *_, layer = head_epochs(
+        layer, x, y, F.cross_entropy, optimiser,
+        epochs=epochs, batch_size=batch_size, lower_at=falls(epochs), seed=seed,
+    )  # fmt: skip
     with torch.no_grad():
-        return F.linear(torch.as_tensor(test_features).to(where), *parts).float().cpu().numpy()
+        return layer(torch.as_tensor(test_features).to(where)).float().cpu().numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +45,16 @@ class ProbeOutcome:
     def predicted(self) -> NDArray[np.int64]:
         """Class of the highest score of each test row, shape (M,)."""
         return self.scores.argmax(1)
+
+    def chosen(self, strengths: Sequence[float]) -> dict[str, Any]:
+        """What was chosen of these strengths, and on what, for the protocol of a result."""
+        return {
+            "strengths": list(strengths),
+            "strength": self.strength,
+            "validation_share": VALIDATION_SHARE,
+            "validation": {str(key): value for key, value in self.validation.items()},
+            "converged": self.converged,
+        }
 
 
 def check_probe(features: NDArray, test_features: NDArray, strengths: Sequence[float]) -> None:
@@ -96,6 +107,8 @@ def fit_scores(
         [weights],
         max_iter=_EVALUATIONS,
         max_eval=_EVALUATIONS,
+        # Each remembered step costs two passes over the weights; more than these bring no fewer evaluations.
+        history_size=20,
         tolerance_grad=1e-5,
         tolerance_change=1e-7,
         line_search_fn="strong_wolfe",

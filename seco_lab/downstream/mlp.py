@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.finetune import check_schedule
+from seco_lab.downstream.heads import head_epochs, seeded_linear
 from seco_lab.downstream.labels import check_finite
 from seco_lab.downstream.logistic import standardised
 from seco_lab.downstream.multilabel import held_rows
@@ -86,31 +87,20 @@ def mlp_probe(
 
 def _epochs(
     x: Tensor, labels: NDArray, hidden: int, epochs: int, batch_size: int, lr: float, seed: int
-) -> Iterator[nn.Sequential]:
+) -> Iterator[nn.Module]:
     """The model after each epoch."""
     y = torch.as_tensor(labels, dtype=torch.float32, device=x.device)
     model = _model(x.shape[1], hidden, y.shape[1], seed).to(x.device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-2)
-    for epoch in range(epochs):
-        order = torch.randperm(len(x), generator=generator_for(seed, epoch, "order")).to(x.device)
-        for rows in order.split(batch_size):
-            loss = F.binary_cross_entropy_with_logits(model(x[rows]), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        yield model
+    loss = F.binary_cross_entropy_with_logits
+    yield from head_epochs(model, x, y, loss, optimiser, epochs=epochs, batch_size=batch_size, seed=seed)
 
 
 def _model(inputs: int, hidden: int, outputs: int, seed: int) -> nn.Sequential:
     """Linear-ReLU-Linear, whose first weights depend on the seed alone."""
     chance = generator_for(seed, 0, "mlp")
-    layers = []
-    for wide, narrow in ((inputs, hidden), (hidden, outputs)):
-        layer = nn.Linear(wide, narrow, device="meta").to_empty(device="cpu")
-        for weight in layer.parameters():
-            nn.init.uniform_(weight, -(wide**-0.5), wide**-0.5, generator=chance)
-        layers.append(layer)
-    return nn.Sequential(layers[0], nn.ReLU(), layers[1])
+    first = seeded_linear(inputs, hidden, chance)
+    return nn.Sequential(first, nn.ReLU(), seeded_linear(hidden, outputs, chance))
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ batches, and the last, incomplete batch does not count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,7 @@ def official_probe(
     test_cube: xr.Dataset,
     *,
     epochs: int = 100,
-    milestones: tuple[int, ...] = (60, 80),
+    milestones: Sequence[int] = (60, 80),
     batch_size: int = 32,
     lr: float = 1e-3,
     train_mode: bool = True,

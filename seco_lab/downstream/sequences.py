@@ -11,16 +11,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from seco_lab.downstream.classification import ProbeSettings
+from seco_lab.downstream.classification import ProbeSettings, accuracy_and_f1
 from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
 from seco_lab.downstream.features import extract_both
 from seco_lab.downstream.floors import unlearnt_features
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_under
 from seco_lab.downstream.linear_probe import linear_probe
 from seco_lab.downstream.logistic import VALIDATION_SHARE
-from seco_lab.downstream.metrics import correct, macro_f1, per_class_accuracy
+from seco_lab.downstream.metrics import correct, per_class_accuracy
 from seco_lab.downstream.result import Protocol, Result, Score
-from seco_lab.downstream.splits import HOLDOUT_SHARE, SplitCubes, split_cubes
+from seco_lab.downstream.splits import SplitCubes, split_cubes
 from seco_lab.input_spec import InputSpec
 
 
@@ -98,7 +98,7 @@ def evaluate_sequences(
         for who, (first, second) in _unlearnt(places, encoder, spec, settings).items():
             floors = _with_data(first, "training"), _with_data(second, "test")
             predicted = _on_means(*floors, settings)[0]
-            others |= _scored(who, predicted, test.labels, settings.seed)
+            others |= accuracy_and_f1(who, predicted, test.labels, settings.seed)
     protocol = _protocol(places, (train, test), encoder, spec, told, settings.seed, task)
     per_class = per_class_accuracy(answers, test.labels, places.classes)
     return Result(name, "accuracy", scores, others, per_class, protocol)
@@ -120,7 +120,7 @@ def _combined(
     scores: dict[str, Score] = {}
     answers = {"mean_features": on_means, "mean_scores": mean.argmax(1), "vote": votes.argmax(1)}
     for how, predicted in answers.items():
-        scores |= _scored(how, predicted, test.labels, settings.seed)
+        scores |= accuracy_and_f1(how, predicted, test.labels, settings.seed)
     truth = test.labels[test.owner]
     scores["single_image"] = Score.of(correct(single.predicted, truth), seed=settings.seed)
     told = {"strengths": list(settings.strengths), "strength": strength, "strength_single": single.strength}
@@ -136,11 +136,6 @@ def _on_means(
         strengths=settings.strengths, seed=settings.seed, device=settings.features.device,
     )  # fmt: skip
     return found.predicted, found.strength
-
-
-def _scored(how: str, predicted: NDArray[np.int64], truth: NDArray[np.int64], seed: int) -> dict[str, Score]:
-    accuracy = Score.of(correct(predicted, truth), seed=seed)
-    return {how: accuracy, f"{how}_f1": Score.drawn(*macro_f1(predicted, truth, seed=seed))}
 
 
 def _softmax(scores: NDArray) -> NDArray[np.float64]:
@@ -224,13 +219,12 @@ def _unlearnt(
 
 def _split_places(cube: xr.Dataset, test: xr.Dataset | None, seed: int) -> SplitCubes:
     """As ``split_cubes``, but what is held out are whole places."""
-    listed = "split" in cube.variables and len(set(cube["split"].values.astype(str))) > 1
-    if test is not None or listed:
-        return split_cubes(cube, test, seed=seed)
-    owner, labels = _grouped(cube, labels_under(cube, class_names_of(cube)))
-    held = holdout(labels, HOLDOUT_SHARE, seed=seed)[owner]
-    parts = [cube.isel(patch=np.flatnonzero(mask)) for mask in (~held, held)]
-    return SplitCubes(*parts, f"no test list: {HOLDOUT_SHARE:.0%} of the places held out, seed {seed}")
+
+    def whole_places(cube: xr.Dataset, share: float, seed: int) -> NDArray[np.bool_]:
+        owner, labels = _grouped(cube, labels_under(cube, class_names_of(cube)))
+        return holdout(labels, share, seed=seed)[owner]
+
+    return split_cubes(cube, test, seed=seed, held_out=whole_places, what="places")
 
 
 def _grouped(cube: xr.Dataset, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

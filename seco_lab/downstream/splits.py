@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from seco_lab.downstream.labels import holdout, labels_of
 
@@ -28,8 +30,53 @@ class SplitCubes:
     how: str
 
 
-def split_cubes(cube: xr.Dataset, test: xr.Dataset | None = None, *, seed: int = 0) -> SplitCubes:
-    """Which images are tested: a cube of its own, else the cube's split, else a stratified fifth.
+def tested_on(cube: xr.Dataset, split: str) -> xr.Dataset:
+    """The images of the training list and of one other list, which is then the test list.
+
+    Raises:
+        ValueError: The cube has no such list beside "train".
+    """
+    splits = cube["split"].values.astype(str) if "split" in cube.variables else np.array([], str)
+    others = sorted(set(splits.tolist()) & set(TEST_SPLITS))
+    if split not in others or not (splits == "train").any():
+        raise ValueError(
+            f"no split {split!r} to be tested beside 'train': the images have {', '.join(others) or 'none'}"
+        )
+    return cube.isel(patch=np.flatnonzero(np.isin(splits, ["train", split])))
+
+
+# From a cube, the share wanted and a seed to the rows that are held out, a mask (P,).
+HeldOut = Callable[[xr.Dataset, float, int], NDArray[np.bool_]]
+
+
+def of_each_class(cube: xr.Dataset, share: float, seed: int) -> NDArray[np.bool_]:
+    """A share of each class."""
+    return holdout(labels_of(cube), share, seed=seed)
+
+
+def of_all(cube: xr.Dataset, share: float, seed: int) -> NDArray[np.bool_]:
+    """A share of all patches, whatever they show."""
+    held = np.zeros(cube.sizes["patch"], bool)
+    held[np.random.default_rng(seed).permutation(len(held))[: round(share * len(held))]] = True
+    return held
+
+
+def split_cubes(
+    cube: xr.Dataset,
+    test: xr.Dataset | None = None,
+    *,
+    seed: int = 0,
+    held_out: HeldOut = of_each_class,
+    what: str = "images of each class",
+) -> SplitCubes:
+    """Which images are tested: a cube of its own, else the cube's split, else a fifth that is held out.
+
+    Args:
+        cube: Labelled.
+        test: Labelled test images.
+        seed: Seed of what is held out.
+        held_out: Chooses it.
+        what: What it chooses from, in words.
 
     Raises:
         ValueError: The cube's split has no "train".
@@ -51,7 +98,6 @@ def split_cubes(cube: xr.Dataset, test: xr.Dataset | None = None, *, seed: int =
                 "the table's splits need 'train' and one of "
                 f"{', '.join(TEST_SPLITS)}, got {', '.join(sorted(set(splits.tolist())))}"
             )
-    held = holdout(labels_of(cube), HOLDOUT_SHARE, seed=seed)
+    held = held_out(cube, HOLDOUT_SHARE, seed)
     parts = [cube.isel(patch=np.flatnonzero(mask)) for mask in (~held, held)]
-    how = f"no test list: a stratified {HOLDOUT_SHARE:.0%} of the images held out, seed {seed}"
-    return SplitCubes(*parts, how)
+    return SplitCubes(*parts, f"no test list: {HOLDOUT_SHARE:.0%} of the {what} held out, seed {seed}")

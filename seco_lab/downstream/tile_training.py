@@ -29,8 +29,9 @@ _MEASURED = 128  # tiles that BatchNorm statistics are measured on
 class TileProtocol:
     """A schedule on tiles.
 
-    BatchNorm of the encoder gets its statistics from training tiles first and keeps them: batches of a few
-    tiles would spoil them.
+    BatchNorm of the encoder gets its statistics from training tiles. An encoder that learns is normalised by
+    each batch, since its numbers would grow without bound under statistics of the past, and is measured again
+    at the end (docs/decisions/0144-a-detector-that-detects.md).
 
     Attributes:
         epochs: Passes over the scenes.
@@ -41,6 +42,8 @@ class TileProtocol:
         overlap_px: Pixels that neighbouring tiles share when a whole scene is looked at.
         enlarge: Tiles are enlarged so many times (bilinear) before the network sees them, for small objects.
         train_encoder: Whether the encoder learns as well; otherwise only what stands on it.
+        fixed_statistics: Whether an encoder that learns keeps the first statistics all the same, as most
+            detectors do; wants a small learning rate.
         seed: Seed of weights, order, tiles and turns.
     """
 
@@ -52,6 +55,7 @@ class TileProtocol:
     overlap_px: int = 96
     enlarge: int = 1
     train_encoder: bool = True
+    fixed_statistics: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -133,9 +137,10 @@ def train_on_tiles(
     batches = tile_batches(scenes, spec, protocol, device)
     steps = steps_of(len(scenes), protocol)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rise_and_fall(step, steps))
+    moving = protocol.train_encoder and not protocol.fixed_statistics
     model.train()
-    model.encoder.eval()
     for batch in tqdm(batches, total=steps, unit="step", disable=not progress):
+        model.encoder.train(moving and len(batch.images) > 1)
         loss = loss_of(batch)
         if not torch.isfinite(loss):
             raise FloatingPointError(
@@ -145,6 +150,8 @@ def train_on_tiles(
         loss.backward()
         optimiser.step()
         schedule.step()
+    if moving:
+        model.encoder = measured_encoder(model.encoder, scenes, spec, protocol, device)
     model.eval()
 
 

@@ -120,12 +120,22 @@ def square_in(scene: xr.Dataset, name: str, corner: Corner, size_px: int, *, fil
     return np.pad(part, wider, constant_values=filling)
 
 
-def boxes_of(scene: xr.Dataset, *, least_side_px: float = 0.0) -> Tensor:
-    """Boxes (N, 5) of a scene: class, left, top, right, bottom; smaller ones are left out."""
+def boxes_of(scene: xr.Dataset) -> Tensor:
+    """Boxes (N, 5) of a scene: class, left, top, right, bottom."""
     boxes = torch.as_tensor(scene["boxes"].values[0].astype(np.float32)).reshape(-1, 5)
     boxes = boxes[boxes[:, 0] >= 0]  # rows of -1 fill up the array of a cube
-    sides = boxes[:, 3:] - boxes[:, 1:3]
-    return boxes[(sides > 0).all(1) & (sides >= least_side_px).all(1)]
+    return boxes[(boxes[:, 3:] > boxes[:, 1:3]).all(1)]
+
+
+def smaller_than(boxes: Tensor, least_side_px: float) -> Tensor:
+    """Which of boxes (N, 4) have a shorter side, shape (N,)."""
+    return (boxes[:, 2:] - boxes[:, :2] < least_side_px).any(1)
+
+
+def without_class_if_small(boxes: Tensor, least_side_px: float) -> Tensor:
+    """Boxes (N, 5) with -1 as the class of smaller ones."""
+    small = smaller_than(boxes[:, 1:], least_side_px)
+    return torch.cat([torch.where(small, -1, boxes[:, 0])[:, None], boxes[:, 1:]], dim=1)
 
 
 def boxes_in_tile(boxes: Tensor, corner: Corner, size_px: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 from seco_lab.data import input_spec_for
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.encoders import encoder_named
-from seco_lab.sensors import sensor_named
+from seco_lab.sensors import Sensor, sensor_named
 
 _SAME_COLOUR_NM = 50.0
 
@@ -68,10 +68,23 @@ def bands_like(spec: InputSpec, cube: xr.Dataset) -> tuple[str, ...]:
     Raises:
         LookupError: For a band there is none within 50 nm.
     """
-    held, own = [str(name) for name in cube["band"].values], sensor_named(spec.sensor)
+    return bands_near(spec, sensor_named(cube.attrs["sensor"]), [str(name) for name in cube["band"].values])
+
+
+def bands_near(spec: InputSpec, sensor: Sensor, held: Sequence[str]) -> tuple[str, ...]:
+    """The bands of a sensor that show what an encoder learned to see, in its order; see ``bands_like``.
+
+    Args:
+        spec: The encoder's input contract.
+        sensor: Of the other imagery.
+        held: Names of its bands that are there.
+
+    Raises:
+        LookupError: For a band there is none within 50 nm.
+    """
+    own = sensor_named(spec.sensor)
     if set(spec.bands) <= set(held):
         return spec.bands
-    sensor = sensor_named(cube.attrs["sensor"])
     lengths = np.array([sensor.band(name).wavelength_nm for name in held])
     wanted = np.array([own.band(name).wavelength_nm for name in spec.bands])
     apart = np.abs(wanted[:, None] - lengths)

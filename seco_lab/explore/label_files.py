@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +63,7 @@ def save_labels(
     *,
     patches: Sequence[str] | NDArray = (),
     lonlat: ArrayLike | None = None,
+    classes: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write labels, whole or not at all; an older file of that name is replaced.
 
@@ -70,6 +72,7 @@ def save_labels(
         path: Target; .parquet is GeoParquet with columns patch and label, .json plain text.
         patches: Patch names (P,) whose positions are known.
         lonlat: Their positions (P, 2) in degrees; GeoParquet gets them as points.
+        classes: Class -> its colour as ``#rrggbb``, in their order; JSON keeps those without a label as well.
 
     Raises:
         ValueError: Another ending.
@@ -81,10 +84,13 @@ def save_labels(
     plain = {str(patch): str(label) for patch, label in labels.items()}
     with whole_file(path) as partial:
         if path.suffix == ".json":
-            text = json.dumps({"format": LABELS_MARK, "labels": plain}, ensure_ascii=False, indent=1)
+            content = {"format": LABELS_MARK, "classes": dict(classes), "labels": plain}
+            text = json.dumps(content, ensure_ascii=False, indent=1)
             partial.write_text(text + "\n", encoding="utf-8")
         else:
-            _table(plain, patches, lonlat).to_parquet(partial, index=False)
+            table = _table(plain, patches, lonlat)
+            colours = {"colour": table["label"].map(classes)} if classes else {}
+            table.assign(**colours).to_parquet(partial, index=False)
     return path
 
 
@@ -104,6 +110,25 @@ def open_labels(path: str | Path) -> dict[str, str]:
         if labels.setdefault(patch, label) != label:
             raise ValueError(f"{path} labels patch {patch!r} twice, as {labels[patch]!r} and as {label!r}")
     return labels
+
+
+def open_classes(path: str | Path) -> dict[str, str]:
+    """Class -> its colour out of a file of labels, in their order; empty where the file tells none.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Not a file of labels.
+    """
+    open_labels(path)  # says what is wrong with the file
+    path = Path(path)
+    if path.suffix == ".json":
+        told = json.loads(path.read_text(encoding="utf-8")).get("classes", {})
+        return {str(name): str(colour) for name, colour in told.items()}
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path).to_pydict()
+    pairs = zip(table["label"], table.get("colour", []), strict=False)
+    return {str(name): str(colour) for name, colour in pairs if name is not None and colour is not None}
 
 
 def _checked(path: str | Path) -> Path:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 FIT_ROWS = 20_000  # rows from which axes, statistics and limits are estimated, evenly spaced
 _BLOCK = 2**14
+_NARROW_BLOCK = 2**10
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,13 @@ class UnitVectors:
         """Principal components (P, T, dims) float32 of the directions, one projection for all seasons."""
         flat, scale = self.rows.reshape(-1, self.rows.shape[-1]), self.scale.reshape(-1)
         mean, axes = principal_axes(Directions(flat, scale).sample(), dims)
-        # Column by column: BLAS is four times slower on a matrix of three columns than on three vectors.
-        parts = [(flat @ np.ascontiguousarray(axis)) * scale - mean @ axis for axis in axes.T]
-        return np.stack(parts, axis=-1).reshape(*self.scale.shape, dims)
+        parts = np.empty((len(flat), dims), np.float32)
+        # In blocks that stay in the cache: half the time of one product with a matrix so narrow.
+        for start in range(0, len(flat), _NARROW_BLOCK):
+            here = slice(start, start + _NARROW_BLOCK)
+            np.matmul(flat[here], axes, out=parts[here])
+            parts[here] = parts[here] * scale[here, None] - mean @ axes
+        return parts.reshape(*self.scale.shape, dims)
 
 
 def principal_axes(rows: NDArray, dims: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -130,13 +135,15 @@ def principal_axes(rows: NDArray, dims: int) -> tuple[NDArray[np.float32], NDArr
         return np.zeros(rows.shape[1], np.float32), np.zeros((rows.shape[1], dims), np.float32)
     sample = rows.astype(np.float64)
     mean = sample.mean(0)
-    covariance = (sample - mean).T @ (sample - mean) / len(sample)
+    sample -= mean
+    covariance = sample.T @ sample / len(sample)
     values, vectors = np.linalg.eigh(covariance)
     order = np.argsort(values)[::-1][:dims]
     axes = vectors[:, order] * (values[order] > 1e-12)
     signs = np.sign(axes[np.abs(axes).argmax(0), np.arange(len(order))])
     axes = axes * np.where(signs == 0, 1, signs)
-    padded = np.pad(axes, ((0, 0), (0, dims - axes.shape[1])))
+    padded = np.zeros((rows.shape[1], dims))
+    padded[:, : axes.shape[1]] = axes
     return mean.astype(np.float32), padded.astype(np.float32)
 
 

@@ -32,28 +32,42 @@ def box_iou(first: Tensor, second: Tensor) -> Tensor:
     return shared / union.clamp(min=1e-9)
 
 
+def generalised_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Overlap of boxes row by row, less the empty share of the box round both (arXiv:1902.09630).
+
+    So boxes that do not touch still learn which way to go.
+
+    Args:
+        first: Shape (N, 4), with width and height.
+        second: Shape (N, 4), with width and height.
+
+    Returns:
+        Shape (N,), from -1 to 1.
+    """
+    corner, opposite = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
+    shared = (opposite - corner).clamp(min=0).prod(1)
+    union = box_areas(first) + box_areas(second) - shared
+    corner, opposite = torch.minimum(first[:, :2], second[:, :2]), torch.maximum(first[:, 2:], second[:, 2:])
+    hull = (opposite - corner).prod(1)
+    return shared / union.clamp(min=1e-9) - (hull - union) / hull.clamp(min=1e-9)
+
+
 def _centres(boxes: Tensor) -> tuple[Tensor, Tensor]:
     size = boxes[..., 2:] - boxes[..., :2]
     return boxes[..., :2] + size / 2, size
 
 
-def encode_boxes(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """What a network must say so that an anchor becomes a box (arXiv:1311.2524, appendix C).
+def decode_boxes(coded: Tensor, anchors: Tensor) -> Tensor:
+    """Boxes that a network means by what it says of anchors (arXiv:1311.2524, appendix C).
 
     Args:
-        boxes: Shape (N, 4), with width and height.
+        coded: Shape (N, 4): shift of the centre in anchor sizes, logarithm of the growth, each over its
+            spread; growth is bounded, so that no number overflows.
         anchors: Shape (N, 4).
 
     Returns:
-        Shape (N, 4): shift of the centre in anchor sizes, logarithm of the growth, each over its spread.
+        Shape (N, 4).
     """
-    (centre, size), (anchor_centre, anchor_size) = _centres(boxes), _centres(anchors)
-    coded = torch.cat([(centre - anchor_centre) / anchor_size, (size / anchor_size).log()], dim=-1)
-    return coded / coded.new_tensor(_SPREAD)
-
-
-def decode_boxes(coded: Tensor, anchors: Tensor) -> Tensor:
-    """The inverse of ``encode_boxes``; growth is bounded, so that no number overflows."""
     coded = coded * coded.new_tensor(_SPREAD)
     centre, size = _centres(anchors)
     centre = centre + coded[..., :2] * size

@@ -45,7 +45,7 @@ def _initialise(part: nn.Module, generator: torch.Generator) -> None:
         nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(part.in_features)
         nn.init.uniform_(part.bias, -bound, bound, generator=generator)
-    elif isinstance(part, nn.BatchNorm2d):
+    elif isinstance(part, nn.BatchNorm2d | nn.GroupNorm):
         part.reset_parameters()
     else:
         own = [*part.parameters(recurse=False), *part.buffers(recurse=False)]

@@ -133,6 +133,8 @@ def read_cube(
     csv: str | Path | None = None,
     split: str | None = None,
     offset: str | None = None,
+    classes: int | None = None,
+    cloudy: bool | None = None,
     limit: int | None = None,
     on_bad: Literal["skip", "raise"] = "skip",
     progress: bool = True,
@@ -155,6 +157,8 @@ def read_cube(
         csv: The table of images, where it does not lie beside them (EuroSAT, fMoW).
         split: Only that split (EuroSAT, BigEarthNet, fMoW, GeoImageNet, NAIP).
         offset: "auto", "remove" or "keep" for the +1000 of baseline 04.00 (indexed GeoTIFFs, SSL4EO).
+        classes: How many classes are told apart, 19 or 43 (BigEarthNet).
+        cloudy: Keep patches that the lists of snow and cloud name (BigEarthNet).
         limit: Only so many patches, spread over the list.
         on_bad: "skip" lists bad files and goes on, "raise" refuses the whole.
         progress: Show a bar where reading takes more than two seconds.
@@ -168,7 +172,8 @@ def read_cube(
     layout = layout or layout_of(path)
     options = {
         "seasons": seasons, "size_px": size_px, "dates": dates, "min_clear": min_clear, "sensor": sensor,
-        "file_bands": file_bands, "csv": csv, "split": split, "offset": offset,
+        "file_bands": file_bands, "csv": csv, "split": split, "offset": offset, "classes": classes,
+        "cloudy": cloudy,
     }  # fmt: skip
     if layout == "zarr":
         return _opened(path, bands, limit, options)
@@ -186,6 +191,10 @@ def import_cube(
     bands: str | Sequence[str] | None = None,
     seasons: int | None = None,
     size_px: int | None = None,
+    csv: str | Path | None = None,
+    split: str | None = None,
+    classes: int | None = None,
+    cloudy: bool | None = None,
     limit: int | None = None,
     on_bad: Literal["skip", "raise"] = "skip",
     overwrite: bool = False,
@@ -204,7 +213,10 @@ def import_cube(
     """
     from seco_lab.sources.assemble import import_all
 
-    options = {"seasons": seasons, "size_px": size_px}
+    options = {
+        "seasons": seasons, "size_px": size_px, "csv": csv, "split": split, "classes": classes,
+        "cloudy": cloudy,
+    }  # fmt: skip
     reading = find(path, layout or layout_of(path), bands=bands, limit=limit, **options)
     return import_all(reading, new_path, on_bad=on_bad, overwrite=overwrite, progress=progress)
 

@@ -151,7 +151,8 @@ def _check_memory(reading: Reading, first: NDArray) -> None:
         raise ValueError(
             f"{reading.root} holds about {wanted / 2**30:.1f} GiB of pixels, over half of the "
             f"{memory / 2**30:.1f} GiB of memory here; write it to disk with "
-            "seco_lab.sources.import_cube(path, new_path) and open that"
+            "seco_lab.sources.import_cube(path, new_path), on the command line seco-lab gather - --source "
+            f"{reading.root} --out cube.zarr, and open that"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -104,3 +104,28 @@ class Reading:
     attrs: dict[str, Any] = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
     class_names: tuple[str, ...] | None = None
+
+
+class _Split(Protocol):
+    """A job of a reader that knows which list it belongs to."""
+
+    @property
+    def split(self) -> str | None: ...
+
+
+Job = TypeVar("Job", bound=_Split)
+NO_SPLIT = "none"  # of a patch that no list has, where there are lists
+
+
+def of_split(jobs: Sequence[Job], split: str | None, root: object) -> Sequence[Job]:
+    """The jobs of one list; all where none is asked for.
+
+    Raises:
+        ValueError: There is no such list at ``root``.
+    """
+    if split is None:
+        return jobs
+    known = sorted({job.split for job in jobs if job.split not in (None, "", NO_SPLIT)})
+    if split not in known:
+        raise ValueError(f"no split {split!r} in {root}: there are {', '.join(known) or 'none'}")
+    return [job for job in jobs if job.split == split]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.sensors import SENTINEL2_L2A
-from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
-from seco_lab.sources.bigearthnet_classes import CLASSES_19, multi_hot
+from seco_lab.sources.base import NO_SPLIT, BadFileError, PatchRecord, Reading, Refused, of_split
+from seco_lab.sources.bigearthnet_classes import CLASSES_19, CLASSES_43, multi_hot
 from seco_lab.sources.rasters import as_counts, date_in, place_of, read_raster, to_grid
 
 SIZE_PX = 120
@@ -26,8 +26,10 @@ _ATTRS = {
     "attribution": "contains modified Copernicus Sentinel data; BigEarthNet",
 }
 _TABLE = "metadata.parquet"
+# What the table of v2 leaves out has one of its own, as published.
+_UNCLEAR_TABLE = "metadata_for_patches_with_snow_cloud_or_shadow.parquet"
+_COLUMNS = ("patch_id", "labels")
 _LISTS = ("*snow*.csv", "*cloud*.csv")
-_NO_SPLIT = "none"
 _SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 
 
@@ -69,9 +71,10 @@ def find_bigearthnet(
     *,
     bands: str | Sequence[str] = "all",
     split: str | None = None,
+    classes: int = len(CLASSES_19),
     cloudy: bool = False,
 ) -> Reading:
-    """Reader of BigEarthNet: one season of 120 px, labels of the 19 classes.
+    """Reader of BigEarthNet: one season of 120 px with several labels.
 
     Bands of 20 and 60 m are repeated onto the 10 m grid. v1: labels from each patch's JSON, splits from
     ``train.txt``, ``val.txt`` and ``test.txt`` and lists of snow and cloud (``*snow*.csv``, ``*cloud*.csv``)
@@ -81,22 +84,30 @@ def find_bigearthnet(
         path: Folder of the patches, or the one that holds it.
         bands: Names, "rgb" or "all" (12).
         split: Only that split: "train", "val" or "test".
-        cloudy: Keep the patches of the snow and cloud lists (v1).
+        classes: How many classes are told apart: 19, or the 43 of v1.
+        cloudy: Keep patches of snow, cloud and shadow: those of the lists (v1), those of the table
+            ``metadata_for_patches_with_snow_cloud_or_shadow.parquet`` (v2).
 
     Raises:
+        FileNotFoundError: The table of snow and cloud is not beside that of v2.
         LookupError: No such band.
-        ValueError: A split was asked for and no list has it.
+        ValueError: A split was asked for and no list has it, or 43 classes of v2.
     """
+    if classes not in (len(CLASSES_19), len(CLASSES_43)):
+        raise ValueError(f"BigEarthNet tells 19 or 43 classes apart, got {classes}")
     names, root = SENTINEL2_L2A.subset(bands), _patch_root(path)
     around = list(dict.fromkeys([path, root, root.parent]))
     table = next((folder / _TABLE for folder in around if (folder / _TABLE).is_file()), None)
     refused: list[Refused] = []
-    found = _first_version(root, around, cloudy) if table is None else _second_version(root, table, refused)
-    patches = sorted(found, key=lambda patch: patch.name)
-    patches = _of_split(patches, split)
+    if table is None:
+        found, clear = _first_version(root, around, cloudy)
+    else:
+        _refuse_43(table, classes)
+        found, clear = _second_version(root, table, cloudy, refused)
+    patches = of_split(sorted(found, key=lambda patch: patch.name), split, path)
 
     def read(patch: _Patch) -> PatchRecord:
-        return _read(patch, names)
+        return _read(patch, names, classes)
 
     return Reading(
         root=str(path),
@@ -107,26 +118,37 @@ def find_bigearthnet(
         jobs=patches,
         read=read,
         names=lambda patch: str(patch.folder.relative_to(root)),
-        attrs=_ATTRS
-        | {"snow_and_cloud": "kept" if cloudy and table is None else "left out where lists say so"},
+        attrs=_ATTRS | {"version": "v1" if table is None else "v2", "snow_and_cloud": clear},
         refused=tuple(refused),
-        class_names=CLASSES_19,
+        class_names=CLASSES_19 if classes == len(CLASSES_19) else CLASSES_43,
     )
 
 
-def _first_version(root: Path, around: Sequence[Path], cloudy: bool) -> list[_Patch]:
-    """Patches without a table: labels come from their JSON when they are read."""
-    unwanted = set() if cloudy else _names_in(around, _LISTS)
+def _refuse_43(table: Path, classes: int) -> None:
+    if classes != len(CLASSES_19):
+        raise ValueError(
+            f"{table.name} of v2 tells the {len(CLASSES_19)} classes only; the {len(CLASSES_43)} stand in "
+            "the JSON files of v1"
+        )
+
+
+def _first_version(root: Path, around: Sequence[Path], cloudy: bool) -> tuple[list[_Patch], str]:
+    """Patches without a table, whose labels are in their JSON, and what became of snow and cloud."""
+    listed = _names_in(around, _LISTS)
+    unwanted = set() if cloudy else listed
     splits = {
         name: split for split in ("train", "val", "test") for name in _names_in(around, (f"{split}.*",))
     }
     # A patch that no list has is in no split; where there are no lists at all, nothing is.
-    missing = _NO_SPLIT if splits else None
-    return [
+    missing = NO_SPLIT if splits else None
+    patches = [
         _Patch(folder.name, folder, None, splits.get(folder.name, missing))
         for folder in _patch_folders(root)
         if folder.name not in unwanted
     ]
+    if not listed:
+        return patches, "not told: there are no lists of snow and cloud"
+    return patches, "kept" if cloudy else f"left out: {len(listed)} patches that the lists name"
 
 
 def _names_in(around: Sequence[Path], patterns: Sequence[str]) -> set[str]:
@@ -137,12 +159,16 @@ def _names_in(around: Sequence[Path], patterns: Sequence[str]) -> set[str]:
     return {name for name in firsts if _NAME.match(name)}
 
 
-def _second_version(root: Path, table: Path, refused: list[Refused]) -> list[_Patch]:
-    """Patches of a table; a folder that it does not list is refused."""
-    import pandas as pd
-
-    rows = pd.read_parquet(table, columns=["patch_id", "labels", "split"])
-    known = {name: (tuple(labels), split) for name, labels, split in rows.itertuples(index=False)}
+def _second_version(
+    root: Path, table: Path, cloudy: bool, refused: list[Refused]
+) -> tuple[list[_Patch], str]:
+    """Patches of a table, and what became of snow and cloud; a folder that it does not list is refused."""
+    unclear = table.with_name(_UNCLEAR_TABLE)
+    if cloudy and not unclear.is_file():
+        raise FileNotFoundError(
+            f"no {unclear}: labels of patches with snow and cloud stand there; without it they stay out"
+        )
+    known = {name: row for path in (table, *([unclear] if cloudy else [])) for name, row in _rows_of(path)}
     patches = []
     for folder in _patch_folders(root):
         if folder.name not in known:
@@ -150,7 +176,24 @@ def _second_version(root: Path, table: Path, refused: list[Refused]) -> list[_Pa
             continue
         classes, split = known[folder.name]
         patches.append(_Patch(folder.name, folder, classes, _SPLITS.get(str(split), str(split))))
-    return patches
+    return patches, "kept" if cloudy else f"left out: {table.name} names clear patches only"
+
+
+def _rows_of(table: Path) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
+    """Name of each patch of a table, with its classes and its split.
+
+    Raises:
+        ValueError: The table lacks a column.
+    """
+    import pandas as pd
+
+    rows = pd.read_parquet(table)
+    missing = [name for name in _COLUMNS if name not in rows.columns]
+    if missing:
+        raise ValueError(f"{table} lacks the column {missing[0]!r}; BigEarthNet v2 has it, so unpack it anew")
+    splits = rows["split"] if "split" in rows.columns else [NO_SPLIT] * len(rows)
+    for name, labels, split in zip(rows["patch_id"], rows["labels"], splits, strict=True):
+        yield name, (tuple(labels), split)
 
 
 def _patch_folders(root: Path) -> Iterator[Path]:
@@ -162,17 +205,8 @@ def _patch_folders(root: Path) -> Iterator[Path]:
             yield from (inner for inner in _folders(folder) if _NAME.match(inner.name))
 
 
-def _of_split(patches: list[_Patch], split: str | None) -> list[_Patch]:
-    if split is None:
-        return patches
-    known = sorted({patch.split for patch in patches if patch.split not in (None, _NO_SPLIT)})
-    if split not in known:
-        raise ValueError(f"no split {split!r}: the lists have {', '.join(known) or 'no splits'}")
-    return [patch for patch in patches if patch.split == split]
-
-
-def _read(patch: _Patch, bands: Sequence[str]) -> PatchRecord:
-    labels = _labels_of(patch)
+def _read(patch: _Patch, bands: Sequence[str], classes: int) -> PatchRecord:
+    labels = _labels_of(patch, classes)
     pixels, crs, transform = _pixels_of(patch, bands)
     lon, lat, grid = place_of(crs, transform, (SIZE_PX, SIZE_PX))
     day = date_in(patch.name) or np.datetime64("NaT")
@@ -188,18 +222,18 @@ def _read(patch: _Patch, bands: Sequence[str]) -> PatchRecord:
     )
 
 
-def _labels_of(patch: _Patch) -> NDArray[np.uint8]:
-    classes = patch.classes
-    if classes is None:
+def _labels_of(patch: _Patch, classes: int) -> NDArray[np.uint8]:
+    shown = patch.classes
+    if shown is None:
         path = patch.folder / f"{patch.name}_labels_metadata.json"
         try:
-            classes = tuple(json.loads(path.read_text())["labels"])
+            shown = tuple(json.loads(path.read_text())["labels"])
         except FileNotFoundError as error:
             raise BadFileError(f"lacks {path.name}, so its labels are unknown; unpack it again") from error
         except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
             raise BadFileError(f"has a {path.name} that cannot be read; unpack it again") from error
     try:
-        return multi_hot(classes)
+        return multi_hot(shown, classes=classes)
     except LookupError as error:
         raise BadFileError(f"has an unknown label: {error.args[0]}") from error
 

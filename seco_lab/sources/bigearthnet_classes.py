@@ -50,28 +50,33 @@ LEFT_OUT = (
     "Intertidal flats",
 )
 CLASSES_43 = (*(old for new, parts in _MADE_OF.items() for old in (parts or (new,))), *LEFT_OUT)
-# Number among the 19 of every known name, old or new; None for what is left out.
-_NUMBER: dict[str, int | None] = {
-    **{old: number for number, parts in enumerate(_MADE_OF.values()) for old in parts},
-    **{new: number for number, new in enumerate(CLASSES_19)},
-    **dict.fromkeys(LEFT_OUT),
+# By how many classes are told apart: the number of every known name; None for what is left out.
+_NUMBERS: dict[int, dict[str, int | None]] = {
+    19: {
+        **{old: number for number, parts in enumerate(_MADE_OF.values()) for old in parts},
+        **{new: number for number, new in enumerate(CLASSES_19)},
+        **dict.fromkeys(LEFT_OUT),
+    },
+    43: {name: number for number, name in enumerate(CLASSES_43)},
 }
 
 
-def multi_hot(names: Iterable[str]) -> NDArray[np.uint8]:
-    """Labels as 0 and 1 for each of the 19 classes, shape (19,).
+def multi_hot(names: Iterable[str], *, classes: int = 19) -> NDArray[np.uint8]:
+    """Labels as 0 and 1 for each class, shape (C,).
 
     Args:
         names: Classes of the 43 (v1) or of the 19 (v2); the eleven that the 19 leave out give nothing.
+        classes: How many are told apart: 19, or the 43 of v1.
 
     Raises:
-        LookupError: A name of neither.
+        LookupError: A name that is not known among so many classes.
     """
-    labels = np.zeros(len(CLASSES_19), np.uint8)
+    labels, numbers = np.zeros(classes, np.uint8), _NUMBERS[classes]
     for name in names:
-        if name not in _NUMBER:
-            raise LookupError(f"{name!r} is no class of BigEarthNet, neither of the 43 nor of the 19")
-        number = _NUMBER[name]
+        if name not in numbers:
+            known = "neither of the 43 nor of the 19" if classes == 19 else "not of the 43"
+            raise LookupError(f"{name!r} is no class of BigEarthNet, {known}")
+        number = numbers[name]
         if number is not None:
             labels[number] = 1
     return labels

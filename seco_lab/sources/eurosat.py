@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.sensors import SENTINEL2_L1C
-from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
+from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused, of_split
 from seco_lab.sources.pictures import decoded
 from seco_lab.sources.rasters import as_counts, place_of, read_raster
 
@@ -106,7 +106,7 @@ def find_eurosat(
     store = _image_store(path)
     names, refused = _names_in(store), []
     images = _images(names) if table is None else _images_of_table(names, table, refused)
-    images = _of_split(images, split, table is not None)
+    images = of_split(images, split, path)
     if limit is not None and limit < len(images):
         images = [images[i] for i in np.linspace(0, len(images) - 1, limit).astype(int)]
     if bool(images) and images[0].name.lower().endswith(".tif"):
@@ -155,17 +155,6 @@ def _images_of_table(names: Sequence[str], table: pd.DataFrame, refused: list[Re
         split = str(row["split"]) if "split" in row else None
         images.append(_Image(name, str(row["class"]), split, lon, lat))
     return images
-
-
-def _of_split(images: list[_Image], split: str | None, has_table: bool) -> list[_Image]:
-    if split is None:
-        return images
-    known = sorted({image.split for image in images if image.split})
-    if not has_table or split not in known:
-        raise ValueError(
-            f"no split {split!r}: {'the table has ' + ', '.join(known) if known else 'no table'}"
-        )
-    return [image for image in images if image.split == split]
 
 
 def _class_names(images: Sequence[_Image]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seco_lab.sources.base import BadFileError, Reading, Refused
+from seco_lab.sources.base import BadFileError, Reading, Refused, of_split
 from seco_lab.sources.pictures import Picture, picture_reading, relative, scaled
 
 FMOW_CLASSES = tuple(
@@ -89,11 +89,7 @@ def find_fmow(
         [p for table in tables for p in _of_table(path, table, refused)] if tables else _of_folder(path)
     )
     pictures = [p for p in pictures if p.class_name != _NOT_A_CLASS]
-    known = sorted({picture.split for picture in pictures if picture.split})
-    if split is not None:
-        if split not in known:
-            raise ValueError(f"no split {split!r} in {path}: there are {', '.join(known) or 'none'}")
-        pictures = [picture for picture in pictures if picture.split == split]
+    pictures = of_split(pictures, split, path)
     return picture_reading(
         path, pictures, classes=FMOW_CLASSES, fit=scaled(size_px), complete=_completed, attrs=_ATTRS,
         refused=refused,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seco_lab.sources.base import Reading, Refused
+from seco_lab.sources.base import Reading, Refused, of_split
 from seco_lab.sources.pictures import Picture, exactly, picture_reading, scaled
 
 SIZE_PX = 224
@@ -53,11 +53,7 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
                 continue
             lon, lat = places[file.stem]
             pictures.append(Picture(file, name, folder.name, part, lon, lat))
-    known = sorted({picture.split for picture in pictures if picture.split})
-    if split is not None:
-        if split not in known:
-            raise ValueError(f"no split {split!r} in {path}: there are {', '.join(known) or 'none'}")
-        pictures = [picture for picture in pictures if picture.split == split]
+    pictures = of_split(pictures, split, path)
     fit = exactly(SIZE_PX, "GeoImageNet") if size_px is None else scaled(size_px)
     classes = sorted({folder.name for _, folder in _class_folders(path)})
     return picture_reading(path, pictures, classes=classes, fit=fit, attrs=_ATTRS, refused=refused)

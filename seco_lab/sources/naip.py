@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.sensors import NAIP
-from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused
+from seco_lab.sources.base import BadFileError, PatchRecord, Reading, Refused, of_split
 from seco_lab.sources.rasters import as_counts, date_in, place_of, read_raster
 
 LABELS = "labels.csv"
@@ -69,12 +69,7 @@ def find_naip(path: Path, *, split: str | None = None) -> Reading:
         tiles, read = _of_arrays(path), _read_array
     else:
         tiles, read = _of_table(path, refused), _read_tif
-    if split is not None:
-        known = sorted({tile.split for tile in tiles if tile.split})
-        if split not in known:
-            raise ValueError(f"no split {split!r} in {path}: there are {', '.join(known) or 'none'}")
-        tiles = [tile for tile in tiles if tile.split == split]
-    return _reading(path, tiles, read, refused)
+    return _reading(path, of_split(tiles, split, path), read, refused)
 
 
 def _reading(

@@ -153,7 +153,8 @@ def exactly(size_px: int, data_set: str) -> Callable[[NDArray], NDArray]:
         height, width = pixels.shape[1:]
         if (height, width) != (size_px, size_px):
             raise BadFileError(
-                f"is {width} x {height} px, {data_set} has {size_px} x {size_px}; size_px=... scales them all"
+                f"is {width} x {height} px, {data_set} has {size_px} x {size_px}; "
+                f"size_px={size_px} (--picture-px {size_px}) scales them all"
             )
         return pixels
 

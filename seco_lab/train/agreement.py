@@ -11,12 +11,22 @@ import torch
 from torch import nn
 
 from seco_lab.batch import Batches
-from seco_lab.checkpoints import describe_changes, encoder_settings
+from seco_lab.checkpoints import CHECKPOINT_NAME, describe_changes, encoder_settings
 from seco_lab.input_spec import InputSpec, describe_difference, unit_factor
 from seco_lab.methods import Method
 from seco_lab.nn.momentum import NegativeQueue
 from seco_lab.nn.processes import from_all, together
 from seco_lab.train.config import TrainConfig
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder whose run a new one would overwrite.
+
+    Raises:
+        FileExistsError: It holds a checkpoint.
+    """
+    if (folder / CHECKPOINT_NAME).exists():
+        raise FileExistsError(f"{folder} already holds a run; resume it, or choose another folder")
 
 
 def check_parts(method: Method, batches: Batches, views: Callable[..., Any], spec: InputSpec) -> float:

@@ -67,9 +67,8 @@ class StepInput:
         if not self._checked:
             check_first_batch(views, self._spec)
             self._checked = True
-        if self._config.channels_last:
-            views = {n: v.contiguous(memory_format=torch.channels_last) for n, v in views.items()}
-        return batch, views
+        layout = torch.channels_last if self._config.channels_last else torch.contiguous_format
+        return batch, {name: view.contiguous(memory_format=layout) for name, view in views.items()}
 
     def _with_views(self, batch: Batch, step: int) -> tuple[Batch, dict[str, Tensor]]:
         images = sent(batch.images, self._device)

@@ -18,7 +18,7 @@ from seco_lab.methods import Method, StepOutput
 from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory
 from seco_lab.nn.processes import from_main, is_main, join_processes, main_does, process_count, together
 from seco_lab.nn.synced_batchnorm import sync_batchnorm
-from seco_lab.train.agreement import check_identity, check_parts, check_same_everywhere, identity
+from seco_lab.train.agreement import check_free, check_identity, check_parts, check_same_everywhere, identity
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.estimate import Estimate, measure
 from seco_lab.train.guards import COLLAPSE_COLUMNS, CollapseWatch, LossWatch
@@ -221,8 +221,7 @@ class PretrainingRun:
         self._claimed = True
 
     def _take_folder(self) -> None:
-        if (self.folder / CHECKPOINT_NAME).exists():
-            raise FileExistsError(f"{self.folder} already holds a run; resume it, or choose another folder")
+        check_free(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._metrics.keep_until(0)
 

@@ -10,14 +10,12 @@ from torch import Tensor
 
 from seco_lab.batch import sent
 from seco_lab.views.chance import happens, orders, uniform
-from seco_lab.views.rows import as_slice, put, take
+from seco_lab.views.rows import as_slice, cached_rows, put, take
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 # ITU-R BT.601: the weights of Pillow's grayscale.
 LUMA = (0.299, 0.587, 0.114)
 _UNCHANGED = 16
-# Values that are worked on at a time on a CPU: what second-level caches hold.
-_CACHE_VALUES = 600_000
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,10 @@ def jitter_bands(images: Tensor, jitter: Jitter) -> Tensor:
 
 def _runs(groups: Tensor, images: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Rows of each group and its number, in runs small enough to stay in the cache."""
-    size = max(1, _CACHE_VALUES // images[0].numel()) if images.device.type == "cpu" else len(images)
     for code in groups.unique().tolist():
         if code == _UNCHANGED:
             continue
-        for rows in (groups == code).nonzero()[:, 0].split(size):
+        for rows in (groups == code).nonzero()[:, 0].split(cached_rows(images)):
             yield rows, code
 
 

@@ -16,7 +16,7 @@ from seco_lab.views.blur import gaussian_blur
 from seco_lab.views.chance import happens, uniform
 from seco_lab.views.colour import LUMA, Jitter, draw_jitter, grayscale, jitter_bands, jitter_rgb
 from seco_lab.views.geometry import Boxes, crop_taps, draw_boxes
-from seco_lab.views.rows import put, take
+from seco_lab.views.rows import cached_rows, put, take
 from seco_lab.views.taps import resample
 
 # Images worked on at a time. On a CPU more do not fit its caches; on a GPU the limit is memory.
@@ -178,7 +178,7 @@ class Studio:
         """
         out = self._empty(images, len(source))
         for wanted, unique, where in self._parts(images, source, look):
-            unit = self._unit_range(take(images, unique))
+            unit = self._unit_range(images, unique)
             views = self._crop(unit, where, boxes[wanted], look.flip[wanted])
             self._change_colours(views, look[wanted])
             self._blur(views, look[wanted])
@@ -191,8 +191,8 @@ class Studio:
         Arguments and result as those of ``crop_then_change``.
         """
         out = self._empty(images, len(source))
-        for wanted, unique, where in self._parts(images, source, look):
-            whole = take(self._unit_range(take(images, unique), torch.float32), where)
+        for wanted, _, _ in self._parts(images, source, look):
+            whole = self._unit_range(images, source[wanted], torch.float32)
             self._change_colours(whole, look[wanted])
             self._blur(whole, look[wanted])
             # The mirrored image is cut, so the box lies mirrored in the image that is not.
@@ -209,7 +209,7 @@ class Studio:
         out = self._empty(images, len(source))
         upright = torch.zeros(len(source), dtype=torch.bool)
         for wanted, unique, where in self._parts(images, source, None):
-            unit = self._unit_range(take(images, unique))
+            unit = self._unit_range(images, unique)
             self._standardise(self._crop(unit, where, boxes[wanted], upright[wanted]), out, wanted)
         return out
 
@@ -232,18 +232,21 @@ class Studio:
         return parts
 
     def _empty(self, images: Tensor, count: int) -> Tensor:
-        return torch.empty(
-            count, images.shape[1], self.size_px, self.size_px, dtype=self.dtype, device=images.device
-        )
+        shape = (count, images.shape[1], self.size_px, self.size_px)
+        return torch.empty(shape, dtype=self.dtype, device=images.device, memory_format=torch.channels_last)
 
-    def _unit_range(self, counts: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """Counts (n, C, H, W) to [0, 1] within the contract's limits."""
-        low, high = sent(self._limits[:2], counts.device)
-        values = counts.to(torch.float32, copy=True)
-        if counts.is_floating_point():
-            values.nan_to_num_(nan=0.0)
-        values.mul_(1 / (high - low)).sub_(low / (high - low))
-        return values.clamp_(0, 1).to(dtype or self.arithmetic(counts.device))
+    def _unit_range(self, images: Tensor, rows: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Counts of some images (N, C, H, W) as [0, 1] within the contract's limits: shape (n, C, H, W)."""
+        low, high = sent(self._limits[:2], images.device)
+        gain, offset = 1 / (high - low), low / (high - low)
+        unit = images.new_empty((len(rows), *images.shape[1:]), dtype=torch.float32)
+        at_a_time = cached_rows(unit)
+        for some, values in zip(rows.split(at_a_time), unit.split(at_a_time), strict=True):
+            values.copy_(take(images, some))
+            if images.is_floating_point():
+                values.nan_to_num_(nan=0.0)
+            values.mul_(gain).sub_(offset).clamp_(0, 1)
+        return unit.to(dtype or self.arithmetic(images.device))
 
     def _crop(self, unit: Tensor, where: Tensor, boxes: Boxes, flip: Tensor) -> Tensor:
         rows, columns = crop_taps(boxes, flip, unit.shape[-2], unit.shape[-1], self.size_px)
@@ -263,4 +266,6 @@ class Studio:
 
     def _standardise(self, views: Tensor, out: Tensor, wanted: Tensor) -> None:
         mean, std = sent(self._limits[2:], views.device)
-        put(out, wanted, views.sub_(mean).mul_(1 / std))
+        at_a_time = cached_rows(views)
+        for some, values in zip(wanted.split(at_a_time), views.split(at_a_time), strict=True):
+            put(out, some, values.sub_(mean).mul_(1 / std))

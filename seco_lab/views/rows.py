@@ -7,6 +7,16 @@ from torch import Tensor
 
 from seco_lab.batch import sent
 
+# Values that are worked on at a time on a CPU: what second-level caches hold.
+_CACHE_VALUES = 600_000
+
+
+def cached_rows(images: Tensor) -> int:
+    """How many of the images (N, ...) to work on at a time: on a CPU as many as its caches hold, else all."""
+    if images.device.type != "cpu":
+        return max(1, len(images))
+    return max(1, _CACHE_VALUES // images[0].numel())
+
 
 def as_slice(rows: Tensor) -> slice | None:
     """The slice that rising row numbers (on the CPU) amount to; None where they do not lie together."""
@@ -47,6 +57,10 @@ def put(images: Tensor, rows: Tensor, values: Tensor) -> None:
     """Write ``values`` (n, ...) to those rows (n,), on the CPU, of ``images``, converting the dtype."""
     if images.device.type != "cpu":
         images[sent(rows, images.device)] = values.to(images.dtype)
+        return
+    part = as_slice(rows)
+    if part is not None:
+        images[part].copy_(values)
         return
     for row, value in zip(rows.tolist(), torch.unbind(values), strict=True):
         images[row].copy_(value)

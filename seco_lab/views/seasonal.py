@@ -32,16 +32,12 @@ def seasonal_views(
     studio: Studio, images: Tensor, generator: torch.Generator, share: Share | None
 ) -> dict[str, Tensor]:
     """``query``, ``key0``, ``key1`` and ``key2`` of the first three seasons of images (B, T, C, H, W)."""
-    count = len(images)
+    count, seasons = images.shape[:2]
     boxes = studio.draw_boxes(images, 4 * count, generator, share)
     look = studio.draw_look(2 * count, generator, share)
-    both = torch.arange(2 * count)
-    plain = studio.crop(_stack(images, (0, 2)), both, boxes[: 2 * count])
-    changed = studio.change_then_crop(_stack(images, (1, 0)), both, boxes[2 * count :], look)
+    t0, t1, t2 = (torch.arange(season, count * seasons, seasons) for season in range(3))
+    every = images.flatten(0, 1)
+    plain = studio.crop(every, torch.cat([t0, t2]), boxes[: 2 * count])
+    changed = studio.change_then_crop(every, torch.cat([t1, t0]), boxes[2 * count :], look)
     (query, key1), (key0, key2) = plain.chunk(2), changed.chunk(2)
     return {"query": query, "key0": key0, "key1": key1, "key2": key2}
-
-
-def _stack(images: Tensor, seasons: tuple[int, int]) -> Tensor:
-    """Two of the seasons, one after the other: shape (2 B, C, H, W)."""
-    return torch.cat([images[:, season] for season in seasons])

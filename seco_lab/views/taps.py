@@ -13,9 +13,6 @@ from torch import Tensor
 
 from seco_lab.batch import sent
 
-# Output columns that one small matrix product makes: the fastest of 16, 32, 48, 56 and 112.
-_BLOCK = 16
-
 
 @dataclass(frozen=True)
 class Taps:
@@ -103,7 +100,7 @@ def resample(images: Tensor, rows: Taps, columns: Taps, source: Tensor | None = 
         source = torch.arange(len(rows.first), device=images.device)
     images = images.contiguous()
     if images.device.type == "cpu":
-        return _resample_windows(images, rows, columns, source)
+        return _resample_lines(images, rows, columns, source)
     return _resample_dense(images, rows, columns, source)
 
 
@@ -114,48 +111,15 @@ def _resample_dense(images: Tensor, rows: Taps, columns: Taps, source: Tensor) -
     return (left @ (images[source] @ right)).float()
 
 
-def _resample_windows(images: Tensor, rows: Taps, columns: Taps, source: Tensor) -> Tensor:
-    """Row sums by ``embedding_bag``, then small matrix products over the columns that some outputs need."""
+def _resample_lines(images: Tensor, rows: Taps, columns: Taps, source: Tensor) -> Tensor:
+    """Row sums of whole lines by ``embedding_bag``, then one product over the columns."""
     channels, height, width = images.shape[1:]
     count, size_out, taps = rows.weight.shape
-    line = (source * (channels * height))[:, None, None] + rows.first[..., None] + torch.arange(taps)
-    weight = rows.weight.to(images.dtype).view(-1, taps)
-    starts, matrices = _windows(columns)
-    matrices = matrices.to(images.dtype).flatten(0, 1)
-    window = matrices.shape[1]
-    start = torch.arange(count * size_out).view(count, 1, size_out) * width + starts[:, :, None]
-    out = torch.empty(count, channels, size_out, columns.size_out)
-    for channel in range(channels):
-        # The bands of an image lie `height` table rows apart, so all of them are read with the same indices.
-        table = images.view(-1, width)[channel * height :]
-        lines = F.embedding_bag(line.view(-1, taps), table, per_sample_weights=weight, mode="sum")
-        # A table with a row for every pixel: the run of columns that starts there. No bytes of its own.
-        runs = lines.as_strided((lines.numel() - window + 1, window), (1, 1))
-        cut = runs.index_select(0, start.view(-1)).view(-1, size_out, window)
-        product = torch.bmm(cut, matrices)
-        _join_blocks(product.unflatten(0, (count, -1)), out[:, channel])
-    return out
-
-
-def _windows(columns: Taps) -> tuple[Tensor, Tensor]:
-    """First column (n, blocks) of each block's window, and its matrices (n, blocks, window, block)."""
-    count, size_out, taps = columns.weight.shape
-    block = min(_BLOCK, size_out)
-    blocks = -(-size_out // block)
-    padded = F.pad(columns.first, (0, blocks * block - size_out), mode="replicate").view(count, blocks, block)
-    weight = F.pad(columns.weight, (0, 0, 0, blocks * block - size_out)).view(count, blocks, block, taps)
-    reach = max(columns.size_in / size_out, 1.0) * block + taps + 1
-    window = min(columns.size_in, -(-int(reach) // 4) * 4)
-    starts = padded.amin(2).clamp(max=columns.size_in - window)
-    inside = padded[..., None] - starts[:, :, None, None] + torch.arange(taps)
-    matrix = weight.new_zeros(count, blocks, block, window).scatter_(3, inside, weight)
-    return starts, matrix.transpose(2, 3)
-
-
-def _join_blocks(product: Tensor, out: Tensor) -> None:
-    """Write (n, blocks, S, block) side by side into ``out`` (n, S, width), leaving out what is beyond it."""
-    blocks, block, width = product.shape[1], product.shape[3], out.shape[2]
-    whole = width // block
-    out[..., : whole * block].unflatten(2, (whole, block)).copy_(product[:, :whole].transpose(1, 2))
-    if whole < blocks:
-        out[..., whole * block :] = product[:, whole, :, : width - whole * block]
+    plane = (source[:, None] * channels + torch.arange(channels)) * height
+    line = plane[..., None, None] + (rows.first[..., None] + torch.arange(taps))[:, None]
+    weight = rows.weight.to(images.dtype)[:, None].expand(line.shape).reshape(-1, taps)
+    table = images.view(-1, width)
+    lines = F.embedding_bag(line.view(-1, taps), table, per_sample_weights=weight, mode="sum")
+    right = columns.dense().to(images.dtype).transpose(1, 2)
+    out = torch.bmm(lines.view(count, channels * size_out, width), right)
+    return out.view(count, channels, size_out, columns.size_out).float()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seco_lab.explore.vectors import FIT_ROWS, principal_axes
+from seco_lab.viz.packing import finite_rows
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), black last because it also marks selections.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d")
@@ -16,21 +17,23 @@ MISSING_RGB = (170, 170, 170)
 def stretch(values: np.ndarray, low_percent: float = 2, high_percent: float = 98) -> np.ndarray:
     """Columns of (N, C) scaled so that these percentiles become 0 and 1, clipped; constant ones 0.5."""
     sample = values[:: max(1, len(values) // FIT_ROWS)]
-    sample = sample[np.isfinite(sample).all(-1)]
+    sample = sample[finite_rows(sample)]
     if not len(sample):
         return np.full(values.shape, np.nan, np.float32)
     low, high = np.percentile(sample, [low_percent, high_percent], axis=0).astype(np.float32)
     flat = high - low < 1e-9
-    scaled = (values - low) / np.where(flat, 1, high - low)
-    return np.clip(np.where(flat & np.isfinite(values), 0.5, scaled), 0, 1).astype(np.float32)
+    scaled = ((values - low) / np.where(flat, 1, high - low)).astype(np.float32)
+    for axis in np.flatnonzero(flat):
+        scaled[np.isfinite(scaled[:, axis]), axis] = 0.5
+    return np.clip(scaled, 0, 1, out=scaled)
 
 
 def unit_to_rgb(unit: np.ndarray) -> np.ndarray:
     """Values (N, 3) in [0, 1] as uint8 colours, none near black or white; NaN rows are grey."""
-    known = np.isfinite(unit).all(-1)
-    rgb = (40 + 200 * np.where(known[:, None], unit, 0)).astype(np.uint8)
-    rgb[~known] = MISSING_RGB
-    return rgb
+    lost = ~finite_rows(unit)
+    shades = 40 + 200 * unit
+    shades[lost] = MISSING_RGB
+    return shades.astype(np.uint8)
 
 
 def pca_rgb(rows: np.ndarray) -> np.ndarray:

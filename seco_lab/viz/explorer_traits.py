@@ -54,7 +54,7 @@ class ExplorerTraits(anywidget.AnyWidget):
     rival_plane = _shared(traitlets.Bytes(b""))
     colours = _shared(traitlets.Bytes(b""))
     legend = _shared(traitlets.Dict())
-    names = _shared(traitlets.List(traitlets.Unicode()))
+    names = _shared(traitlets.List())  # of text; checked one by one, thousands would hold the picture up
     land = _shared(traitlets.Bytes(b""))
     cities = _shared(traitlets.List())
     tiles = _shared(traitlets.Unicode(""))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from seco_lab.explore import REST, Labeller, Learned, open_labels, place_labels, save_labels
+from seco_lab.explore import (
+    REST,
+    Labeller,
+    Learned,
+    open_classes,
+    open_labels,
+    place_labels,
+    save_labels,
+)
 from seco_lab.viz.colours import class_palette
 from seco_lab.viz.scene import Scene
 
@@ -85,23 +92,26 @@ class LabelBook:
     def save(self, path: str | Path) -> Path:
         """Write the labels; see ``seco_lab.explore.save_labels``."""
         table = self._scene.table
-        return save_labels(self.by_patch(), path, patches=table.names, lonlat=table.lonlat)
+        return save_labels(
+            self.by_patch(), path, patches=table.names, lonlat=table.lonlat, classes=self.colours
+        )
 
     def load(self, path: str | Path) -> tuple[list[dict[str, str]], list[list[int]], str]:
         """Classes, marks and a sentence from a file of labels, in the browser's form.
+
+        Classes that are here already keep their colour, others get that of the file.
 
         Raises:
             FileNotFoundError: No such file.
             ValueError: Not a file of labels.
         """
         placed = place_labels(open_labels(path), self._scene.table.names)
+        tints = {**open_classes(path), **self.colours}
         self.absent = placed.absent
-        names = sorted({*placed.here.values(), *self.colours})
-        classes = [{"name": n, "colour": self.colours.get(n, c)} for n, c in self._tinted(names)]
+        names = list(dict.fromkeys([*self.colours, *tints, *sorted(placed.here.values())]))
+        palette = class_palette(len(names))
+        tints = {name: tints.get(name, palette[k % len(palette)]) for k, name in enumerate(names)}
+        classes = [{"name": name, "colour": colour} for name, colour in tints.items()]
         marks = [[row, names.index(name)] for row, name in placed.here.items()]
         said = f"{len(placed.here)} labels of {len(names)} classes loaded."
         return classes, marks, " ".join(filter(None, (said, placed.report())))
-
-    def _tinted(self, names: Sequence[str]) -> list[tuple[str, Any]]:
-        palette = class_palette(len(names))
-        return [(name, palette[k % len(palette)]) for k, name in enumerate(names)]

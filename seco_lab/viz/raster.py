@@ -52,8 +52,9 @@ def point_raster(
     at, tint = at[inside].astype(np.int64), rgb[inside]
     picture = np.zeros((height, width, 4), np.uint8)
     if radius > 2:
-        stamp(picture, at, np.broadcast_to(np.uint8(RIM), tint.shape), disc_offsets(radius + 1))
-    stamp(picture, at, tint, disc_offsets(radius))
+        rim = np.broadcast_to(np.uint8([*RIM, 255]), (len(at), 4))
+        stamp(picture, at, rim, disc_offsets(radius + 1))
+    stamp(picture, at, np.pad(tint, ((0, 0), (0, 1)), constant_values=255), disc_offsets(radius))
     return picture
 
 
@@ -76,14 +77,13 @@ def points_in_sight(
     return point_raster(lonlat, rgb, seen, pixels_per_unit=256 * 2.0**zoom), seen
 
 
-def stamp(picture: np.ndarray, at: np.ndarray, rgb: np.ndarray, offsets: list[tuple[int, int]]) -> None:
-    """Write colours (P, 3) at pixels (P, 2) and at each offset around them into an RGBA picture."""
+def stamp(picture: np.ndarray, at: np.ndarray, values: np.ndarray, offsets: list[tuple[int, int]]) -> None:
+    """Write values (P,) or (P, C) into a picture, around pixels (P, 2), x first, at each of the offsets."""
     height, width = picture.shape[:2]
     for dx, dy in offsets:
         x, y = at[:, 0] + dx, at[:, 1] + dy
         keep = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        picture[y[keep], x[keep], :3] = rgb[keep]
-        picture[y[keep], x[keep], 3] = 255
+        picture[y[keep], x[keep]] = values[keep]
 
 
 def padded(bounds: Bounds, share: float = 0.25) -> Bounds:

@@ -5,7 +5,7 @@ Plain numpy, no widget: the notebook widget, the leafmap panel and the report al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from seco_lab.explore.seasons import season_distances, season_spread
 from seco_lab.places import distance_km
 from seco_lab.viz import colours
 from seco_lab.viz.table import EmbeddingTable, embedding_table
-from seco_lab.viz.thumbnails import false_colour_bands, rgb_bands, season_strip
+from seco_lab.viz.thumbnails import false_colour_bands, rgb_bands, season_strip, seasons_on
 
 PCA = "PCA as RGB"
 SIMILARITY = "similarity to the selected place"
@@ -151,16 +151,13 @@ class Scene:
 
     def strip(self, index: int) -> str:
         """Pictures of a place over its seasons as one data URI; empty where there are none."""
-        return self._of_cube("true", index, lambda cube, row: season_strip(cube, row, size_px=self.tile_px))
+        return self._strip_of("true", index, None)
 
     def false_strip(self, index: int) -> str:
         """The same with near infrared as red; empty where the cube lacks that band."""
         if self._cube is None or false_colour_bands(self._cube) is None:
             return ""
-        bands = false_colour_bands(self._cube)
-        return self._of_cube(
-            "false", index, lambda cube, row: season_strip(cube, row, size_px=self.tile_px, bands=bands)
-        )
+        return self._strip_of("false", index, false_colour_bands(self._cube))
 
     def ndvi(self, index: int) -> list[float | None]:
         """NDVI of a place in each season, None where unknown; empty where the cube lacks the bands."""
@@ -168,18 +165,27 @@ class Scene:
         bands = () if self._cube is None else set(map(str, self._cube["band"].values))
         if row < 0 or not {RED, NEAR_INFRARED} <= set(bands):
             return []
-        values = vegetation_index(self._cube, np.array([row]))[0]
-        return [None if np.isnan(value) else round(float(value), 3) for value in values]
+        values = [*vegetation_index(self._cube, np.array([row]))[0], np.nan]
+        shown = [values[season] for season in self._seasons(index, row)]
+        return [None if np.isnan(value) else round(float(value), 3) for value in shown]
 
-    def _of_cube(self, kind: str, index: int, make: Callable[[xr.Dataset, int], str]) -> str:
-        """A picture of the cube, kept for the next time; empty where the cube has no such place."""
+    def _seasons(self, index: int, row: int) -> Sequence[int]:
+        """For each season of the embeddings that of the cube, -1 where it has none."""
+        if self._cube.sizes["season"] == self.table.seasons:
+            return range(self.table.seasons)
+        return seasons_on(self._cube, row, self.table.times[index])
+
+    def _strip_of(self, kind: str, index: int, bands: tuple[str, str, str] | None) -> str:
+        """Pictures of the cube, kept for the next time; empty where the cube has no such place."""
         row = int(self.table.cube_rows[index])
         if self._cube is None or row < 0:
             return ""
         if (kind, row) not in self._strips:
             if len(self._strips) >= _STRIPS_KEPT:
                 self._strips.pop(next(iter(self._strips)))
-            self._strips[kind, row] = make(self._cube, row)
+            seasons = self._seasons(index, row)
+            strip = season_strip(self._cube, row, size_px=self.tile_px, bands=bands, seasons=seasons)
+            self._strips[kind, row] = strip
         return self._strips[kind, row]
 
     def place(self, index: int) -> dict[str, Any]:

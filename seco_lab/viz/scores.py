@@ -67,12 +67,13 @@ def _floors(result: Result, score: str) -> list[tuple[str, Score]]:
     return same or plain
 
 
-def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear") -> Figure:
-    """Accuracy over the number of labelled images: a line a kind of features, each seed a mark.
+def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear", measure: str = "accuracy") -> Figure:
+    """A score over the number of labelled images: a line a kind of features, each seed a mark.
 
     Args:
-        curve: From ``seco_lab.downstream.curves.label_curve``.
+        curve: From ``seco_lab.downstream.curves.label_curve`` or ``multilabel_curve``.
         probe: "linear" or "knn".
+        measure: What the score is, in words.
     """
     figure = empty_figure(6.0, 3.6)
     axis = figure.add_subplot()
@@ -83,7 +84,7 @@ def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear") -> Figure:
         _line(axis, mean.index, 100 * mean, number, who)
         axis.scatter(own["images"], 100 * own["value"], s=8, color=_colour(number), alpha=0.5, linewidths=0)
     _ticks_at(axis, part["images"])
-    _labelled(figure, axis, "labelled training images", f"accuracy, {probe} probe, %")
+    _labelled(figure, axis, "labelled training images", f"{measure}, {probe} probe, %")
     return figure
 
 

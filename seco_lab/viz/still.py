@@ -10,12 +10,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seco_lab.viz.basemap import country_rings, to_mercator
+from seco_lab.viz.colours import rgb_of
+from seco_lab.viz.packing import finite_rows
 from seco_lab.viz.raster import disc_offsets, radius_for, stamp
 
 HEIGHT_PX, MAP_PX, PLANE_PX, GAP_PX = 400, 640, 400, 12
 POINTS_MOST = 60_000  # evenly spaced; more do not show on so few pixels
 WORLD = ((-180.0, 180.0), (76.0, -58.0))  # lon, lat of the map's corners
-SEA, LAND, BORDER, PAPER = "#dde7ec", "#f4f2ec", "#c9c4b6", "#fbfbfa"
+# Colours of the paper, by their place in the palette; those of the points come after them.
+PAPERS = ("#ffffff", "#dde7ec", "#f4f2ec", "#c9c4b6", "#fbfbfa")
+WHITE, SEA, LAND, BORDER, PAPER = range(len(PAPERS))
 PALE = np.array([217, 219, 222])  # what places turn to that are not selected; the widget does the same
 
 
@@ -37,24 +41,39 @@ def still_png(
         chosen: Numbers of places that stand out, the others pale; empty for all alike.
     """
     order, rgb = _drawn(rgb, hidden, np.asarray(chosen, np.int64))
-    lonlat, plane = lonlat[order], plane[order]
-    whole = Image.new("RGB", (MAP_PX + GAP_PX + PLANE_PX, HEIGHT_PX), "white")
-    whole.paste(_with_points(_world(), _map_pixels(lonlat), rgb), (0, 0))
-    square = Image.new("RGB", (PLANE_PX, HEIGHT_PX), PAPER)
-    whole.paste(_with_points(square, plane * PLANE_PX, rgb), (MAP_PX + GAP_PX, 0))
-    buffer = io.BytesIO()
-    whole.save(buffer, "PNG", compress_level=2)  # a third of the time, little more bytes
+    shades, palette = _few_colours(rgb)
+    whole = np.full((HEIGHT_PX, MAP_PX + GAP_PX + PLANE_PX), WHITE, np.uint8)
+    world, square = whole[:, :MAP_PX], whole[:, -PLANE_PX:]
+    world[:], square[:] = _world(), PAPER
+    _put_points(world, _map_pixels(lonlat[order]), shades)
+    _put_points(square, plane[order] * PLANE_PX, shades)
+    picture, buffer = Image.fromarray(whole), io.BytesIO()
+    picture.putpalette(
+        palette
+    )  # the widget waits for this picture: a palette is quick, and a third of the bytes
+    picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
+def _few_colours(rgb: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Colours (N, 3) as places (N,) in a palette, and that palette; the colours of the paper come first."""
+    papers = [value for paper in PAPERS for value in rgb_of(paper)]
+    if not len(rgb):
+        return np.empty(0, np.uint8), papers
+    row = Image.fromarray(rgb[None]).quantize(256 - len(PAPERS), method=Image.Quantize.FASTOCTREE)
+    return np.asarray(row)[0] + np.uint8(len(PAPERS)), [*papers, *row.getpalette()]
+
+
 @lru_cache(maxsize=1)
-def _world() -> Image.Image:
-    """Sea, land and borders; not to be drawn on."""
-    picture = Image.new("RGB", (MAP_PX, HEIGHT_PX), SEA)
+def _world() -> np.ndarray:
+    """Sea, land and borders (H, W), as places in the palette."""
+    picture = Image.new("L", (MAP_PX, HEIGHT_PX), SEA)
     world = ImageDraw.Draw(picture)
-    for ring in country_rings():
-        world.polygon([tuple(at) for at in _map_pixels(ring)], fill=LAND, outline=BORDER)
-    return picture
+    rings = country_rings()
+    starts = np.cumsum([len(ring) for ring in rings])[:-1]
+    for ring in np.split(_map_pixels(np.concatenate(rings)), starts):
+        world.polygon(ring.ravel().tolist(), fill=LAND, outline=BORDER)
+    return np.asarray(picture)
 
 
 def _drawn(
@@ -78,11 +97,7 @@ def _map_pixels(lonlat: np.ndarray) -> np.ndarray:
     return (to_mercator(lonlat[:, 0], lonlat[:, 1]) - (x0, y0)) / (x1 - x0, y1 - y0) * (MAP_PX, HEIGHT_PX)
 
 
-def _with_points(paper: Image.Image, at: np.ndarray, rgb: np.ndarray) -> Image.Image:
-    """The paper with a disc at each finite position."""
-    good = np.isfinite(at).all(1)
-    layer = np.zeros((paper.height, paper.width, 4), np.uint8)
-    radius = max(0, radius_for(len(at)) - 2)
-    stamp(layer, at[good].astype(np.int64), rgb[good], disc_offsets(radius))
-    points = Image.fromarray(layer)
-    return Image.composite(points.convert("RGB"), paper, points.getchannel("A"))
+def _put_points(paper: np.ndarray, at: np.ndarray, shades: np.ndarray) -> None:
+    """A disc on the paper (H, W) at each finite position."""
+    good = finite_rows(at)
+    stamp(paper, at[good].astype(np.int64), shades[good], disc_offsets(max(0, radius_for(len(at)) - 2)))

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from seco_lab.explore.vectors import UnitVectors
+from seco_lab.viz.packing import finite_rows
 
 NAMES_SHOWN = 3
 
@@ -85,9 +86,10 @@ def embedding_table(
     spaces, bad = _unit_spaces(raw)
     lonlat = _lonlat(dataset, len(names))
     rows = _cube_rows(names, cube)
-    problems = [*bad, *_place_problems(lonlat), *_cube_problems(rows, names, cube)]
     table_columns = _columns(dataset, cube, rows, len(names), columns or {})
     times = _times(dataset, len(names), first.sizes["season"])
+    problems = [*bad, *_place_problems(lonlat), *_cube_problems(rows, names, cube)]
+    problems += _season_problems(times, cube)
     return EmbeddingTable(names, lonlat, times, spaces, table_columns, rows, tuple(problems))
 
 
@@ -135,14 +137,15 @@ def _lonlat(dataset: xr.Dataset, count: int) -> np.ndarray:
     """Coordinates (P, 2) in degrees, NaN where absent or impossible."""
     if not {"lon", "lat"} <= set(dataset.variables):
         return np.full((count, 2), np.nan)
-    pair = np.stack([dataset["lon"].to_numpy(), dataset["lat"].to_numpy()], 1).astype(np.float64)
-    inside = (np.abs(pair[:, 0]) <= 180) & (np.abs(pair[:, 1]) <= 90)
-    return np.where(inside[:, None], pair, np.nan)
+    lon, lat = (dataset[name].to_numpy() for name in ("lon", "lat"))
+    pair = np.stack([lon, lat], 1).astype(np.float64)
+    pair[~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))] = np.nan
+    return pair
 
 
 def _place_problems(lonlat: np.ndarray) -> list[str]:
     """Sentences about missing coordinates and lone places."""
-    lost = int(np.isnan(lonlat).any(1).sum())
+    lost = len(lonlat) - int(finite_rows(lonlat).sum())
     problems = []
     if lost == len(lonlat):
         problems.append(
@@ -178,6 +181,16 @@ def _cube_problems(rows: np.ndarray, names: np.ndarray, cube: xr.Dataset | None)
     lost = np.flatnonzero(rows < 0)
     shown = ", ".join(map(str, names[lost[:NAMES_SHOWN]]))
     return [f"the cube lacks {len(lost)} of {len(rows)} places ({shown}, ...): these have no pictures"]
+
+
+def _season_problems(times: np.ndarray, cube: xr.Dataset | None) -> list[str]:
+    """A sentence about a cube that shows other seasons than were embedded."""
+    wanted = times.shape[1]
+    if cube is None or cube.sizes["season"] == wanted:
+        return []
+    have, dated = cube.sizes["season"], "time" in cube.variables and not np.isnat(times).all()
+    shown = "those taken on the same day" if dated else f"the first {min(have, wanted)}"
+    return [f"the cube has {have} seasons, the embeddings have {wanted}: pictures are shown of {shown}"]
 
 
 def _columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -148,8 +149,9 @@ def season_strip(
     size_px: int = 64,
     quality: int = 78,
     bands: tuple[str, str, str] | None = None,
+    seasons: Sequence[int] | None = None,
 ) -> str:
-    """All seasons of a patch side by side in one JPEG, as a data URI.
+    """Seasons of a patch side by side in one JPEG, as a data URI; all, or those given, grey for -1.
 
     One file per patch instead of one per season: a JPEG of 64 px spends a third of its bytes on its header.
 
@@ -157,4 +159,16 @@ def season_strip(
         LookupError: The cube has no red, green and blue band.
     """
     tiles = [shrink(picture, size_px) for picture in season_pictures(cube, patch, bands=bands)]
-    return data_uri(np.concatenate(tiles, axis=1), quality=quality)
+    tiles.append(np.full((size_px, size_px, 3), NO_DATA_GREY, np.uint8))
+    shown = range(len(tiles) - 1) if seasons is None else seasons
+    return data_uri(np.concatenate([tiles[season] for season in shown], axis=1), quality=quality)
+
+
+def seasons_on(cube: xr.Dataset, patch: int, days: np.ndarray) -> list[int]:
+    """For each day (T,) the season of a patch taken then, -1 for none; by their place where dates lack."""
+    have = cube["time"].values[patch].astype("datetime64[D]") if "time" in cube.variables else days[:0]
+    seasons = range(cube.sizes["season"])
+    if np.isnat(have).all() or np.isnat(days).all():
+        return [place if place in seasons else -1 for place in range(len(days))]
+    number = dict(zip(have.tolist(), seasons, strict=True))
+    return [-1 if day is None else number.get(day, -1) for day in days.tolist()]

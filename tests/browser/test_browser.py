@@ -203,13 +203,34 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 };"""
 
 
-def test_report_without_webgl_says_so_and_still_shows(browser, report):
-    page, _, _ = open_report(browser, report, NO_WEBGL)
-    page.wait_for_selector(".se-problems >> text=without WebGL2")
-    page.wait_for_timeout(300)
-    drawn = page.evaluate(
-        "() => { const c = document.querySelector('.se-pane .se-points');"
-        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0); }"
-    )
-    assert drawn
+# A graphics card, by the word of the browser.
+A_CARD = """const real = WebGL2RenderingContext.prototype.getParameter;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+  return name === 0x9246 ? "A card" : real.call(this, name);
+};"""
+
+
+def test_many_points_by_card_or_processor(browser, report):
+    """An emulated card is passed by, a real one draws what the processor draws, none at all is told."""
+    by, said = many_places(browser, report)
+    assert (by, said) == ("PlainPoints", [])
+    by, said = many_places(browser, report, NO_WEBGL)
+    assert by == "PlainPoints"
+    assert "without WebGL2" in said[0]
+    by, said = many_places(browser, report, A_CARD, sizes_px=(3, 9))
+    assert (by, said) == ("GlPoints", [])
+
+
+def many_places(browser, report, script="", sizes_px=()):
+    """What draws many places in a page of its own, and what it says; in some sizes beside the processor."""
+    page, _, errors = open_report(browser, report, script)
+    page.add_script_tag(path=Path(__file__).parent / "points.js")
+    many = page.evaluate("manyPlaces()")
+    assert many["drawn"]
+    for size_px in sizes_px:
+        alike = page.evaluate("drawnAlike", size_px)
+        assert alike["covered"] > 60 * size_px
+        assert alike["differ"] < 0.1, size_px  # a card rounds positions to a sixteenth of a pixel
+    assert errors == []
     page.close()
+    return many["by"], many["said"]

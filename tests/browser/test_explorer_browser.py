@@ -124,6 +124,11 @@ def test_everything_by_hand_in_jupyterlab(lab, browser):
 
     page.click("[data-tool=pan] >> nth=0")
     label(page, hand)
+    kept = save_labels(page, hand, lab.folder / "labels.json")
+    for _ in range(2):
+        page.click(".se-class .se-icon >> nth=0")
+    page.wait_for_function("r => !r.explorer.get('classes').length", arg=hand.root, polling=100)
+    assert load_labels(page, hand, lab.folder / "labels.json") == kept
     melt(page, hand)
     reload(lab, page, chosen)
     assert not page.console_errors
@@ -151,6 +156,32 @@ def label(page, hand):
     hand.wait_text(".se-chip", "wet:")
     page.keyboard.press("n")
     page.wait_for_function("r => ![17, 20].includes(r.explorer.get('selected'))", arg=hand.root, polling=100)
+
+
+LABELLED = """root => {
+  const get = (name) => root.explorer.get(name), colours = get("colours");
+  return { classes: get("classes"), marks: get("marks").slice().sort(),
+    colours: [...new Uint8Array(colours.buffer, colours.byteOffset, colours.byteLength)] };
+}"""
+
+
+def save_labels(page, hand, path):
+    """Take the labels away as a file; what they were, and the colours of all places."""
+    hand.tab("Label and learn")
+    with page.expect_download() as download:
+        page.click("text=Save labels")
+    download.value.save_as(path)
+    return page.evaluate(LABELLED, hand.root)
+
+
+def load_labels(page, hand, path):
+    """Load the labels of a file; what they are now, and the colours of all places."""
+    hand.tab("Label and learn")
+    page.set_input_files(".se-panel input[type=file]", path)
+    hand.wait_text(".se-class", "dry 1")
+    hand.wait_text(".se-chip", "wet:")
+    page.wait_for_timeout(300)
+    return page.evaluate(LABELLED, hand.root)
 
 
 def same_as_python(page):
@@ -206,8 +237,8 @@ def sheet(tmp_path_factory):
     return EmbeddingExplorer(embeddings, cube).to_html(tmp_path_factory.mktemp("page") / "map.html")
 
 
-def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
-    context = browser.new_context(viewport={"width": 1200, "height": 1000}, offline=True)
+def open_alone(context, sheet):
+    """The page without a network, its hand, what it asked for, and what it complained about."""
     page, left, errors = context.new_page(), [], []
     page.on(
         "request", lambda r: left.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None
@@ -215,7 +246,12 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(sheet.as_uri())
-    hand = Hand(page)
+    return page, Hand(page), left, errors
+
+
+def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet, tmp_path):
+    context = browser.new_context(viewport={"width": 1200, "height": 1000}, offline=True)
+    page, hand, left, errors = open_alone(context, sheet)
     hand.click(MAP, 17)
     hand.wait_text(".se-card h3", "place-0017")
     assert page.locator(".se-near [role=img]").count() == 24
@@ -233,6 +269,10 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet):
     assert selected_count(page) == 0
     label(page, hand)
     same_as_python(page)
+    kept = save_labels(page, hand, tmp_path / "labels.json")
+    fresh, its_hand, *_ = open_alone(context, sheet)
+    assert load_labels(fresh, its_hand, tmp_path / "labels.json") == kept
+    fresh.close()
     page.locator("[aria-label=Colour]").select_option("clusters")
     page.wait_for_function("r => r.explorer.legend.querySelectorAll('.se-chip').length === 8", arg=hand.root)
     hand.tab("Filter")

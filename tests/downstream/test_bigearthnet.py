@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from big_patches import draw_labels, write_v1, write_v2
+from big_patches import draw_labels, write_v2
 from labelled import plain_cube
 
-from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
 from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
 from seco_lab.downstream.bigearthnet_input import official_spec, random_weights
@@ -230,18 +229,24 @@ def test_other_bad_input_is_named():
 @pytest.mark.slow
 def test_folders_from_the_command_line(tmp_path, capsys):
     write_v2(tmp_path / "v2", draw_labels(24), ["train"] * 16 + ["test"] * 8)
-    common = ["probe", "bigearthnet", "--size-px", "32", "--device", "cpu", "--json", "--weights"]
+    common = [
+        "probe",
+        "bigearthnet",
+        "--size-px",
+        "32",
+        "--encoder",
+        "resnet18-narrow",
+        "--device",
+        "cpu",
+        "--json",
+        "--weights",
+    ]
     asked = [*common, "random", "--data", str(tmp_path / "v2"), "--out", str(tmp_path / "r.json")]
     assert main(asked) == 0
     values = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert values["protocol"]["sizes"]["test"] == 8
     assert values.items() <= json.loads((tmp_path / "r.json").read_text()).items()
-    write_v1(tmp_path / "v1", draw_labels(20, seed=1))
-    save_encoder(tmp_path / "weights.pt", tiny(), SPEC)
-    common += [str(tmp_path / "weights.pt")]
-    assert main([*common, "--data", str(tmp_path / "v1"), "--share", "0.5"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["protocol"]["sizes"]["train"] == 8
-    assert main([*common, "--data", str(tmp_path / "v1"), "--share", "50"]) == 2
+    assert main([*asked, "--share", "50"]) == 2
     assert "share of the labels must lie above 0" in capsys.readouterr().err
 
 

@@ -22,7 +22,7 @@ from seco_lab.nn.detection import Found, RetinaNet
 from seco_lab.nn.encoders import resnet18
 
 SHORT = DetectionProtocol(
-    epochs=8, tiles_per_scene=3, batch_size=4, lr=1e-3, tile_px=64, overlap_px=16, anchors=Anchors(base_px=12)
+    epochs=4, tiles_per_scene=3, batch_size=4, lr=3e-3, tile_px=64, overlap_px=16, anchors=Anchors(base_px=12)
 )
 QUICKLY = DetectionProtocol(epochs=2, tiles_per_scene=3, batch_size=3, tile_px=64, overlap_px=16)
 QUICK = DetectionProtocol(epochs=1, tiles_per_scene=1, batch_size=4, lr=1e-3, tile_px=32, overlap_px=8)
@@ -119,9 +119,11 @@ def test_a_frozen_encoder_keeps_its_weights_and_both_keep_measured_statistics():
     scenes, given = box_scenes(4), encoder()
     before = {name: value.clone() for name, value in given.state_dict().items()}
     frozen = DetectionProtocol(**{**vars(QUICK), "train_encoder": False})
-    for protocol, moves in ((frozen, False), (QUICK, True)):
+    fixed = DetectionProtocol(**{**vars(QUICK), "fixed_statistics": True})
+    for protocol, moves, measured in ((frozen, False, given), (fixed, True, given), (QUICK, True, None)):
         model = train_detector(given, spec_of(scenes), scenes, protocol, device="cpu")
-        statistics = measured_encoder(given, scenes, spec_of(scenes), protocol, torch.device("cpu"))
+        again = measured or model.encoder  # an encoder that learned freely is measured at the end
+        statistics = measured_encoder(again, scenes, spec_of(scenes), protocol, torch.device("cpu"))
         assert torch.equal(model.encoder.conv1.weight, given.conv1.weight) != moves
         assert torch.equal(model.encoder.bn1.running_mean, statistics.bn1.running_mean)
     assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())

@@ -10,6 +10,7 @@ from seco_lab.downstream.detection_scores import (
     average_precisions,
     detection_scores,
     hits_of,
+    without_small,
 )
 from seco_lab.nn.detection import Found
 
@@ -64,6 +65,21 @@ def test_overlap_of_exactly_a_half_counts_and_the_levels_rise():
     assert hits[:, 0].tolist() == [True] + [False] * 9
     hits = hits_of(found([(0, 0.9, 0, 0, 10, 8.2)]), truth([(0, *BOX)]))
     assert hits[:, 0].tolist() == [level <= 0.82 for level in OVERLAPS]
+
+
+def test_small_objects_are_neither_wanted_nor_wrong():
+    small, large = (0, 20, 0, 23, 10), (0, *BOX)
+    answers = found([
+        (0, 0.9, *BOX),  # right
+        (0, 0.8, 20, 0, 24, 10),  # of the small object, though not small itself
+        (0, 0.7, 70, 0, 73, 10),  # small, of nothing
+        (0, 0.6, 0, 0, 3, 10),  # small, of a third of the large one
+        (1, 0.5, 20, 0, 24, 10),  # another class: a false alarm
+        (0, 0.4, *FAR),  # a false alarm
+    ])  # fmt: skip
+    kept = without_small(answers, truth([small, large]), 4)
+    assert [round(score, 1) for score in kept.scores.tolist()] == [0.9, 0.5, 0.4]
+    assert len(without_small(answers, truth([]), 0).scores) == 6
 
 
 def test_average_precision_by_hand():

@@ -284,7 +284,7 @@ def test_from_the_command_line(tmp_path, capsys):
         main([*common, "--test", "x"])
     assert "probe oscd: unrecognized arguments: --test x" in capsys.readouterr().err
     assert main([*common, "--epochs", "3"]) == 2
-    assert "--epochs belongs to --protocol unet or official" in capsys.readouterr().err
+    assert "--epochs means nothing here: --protocol distance trains nothing" in capsys.readouterr().err
     assert main(["probe", "oscd", "--weights", "random", "--data", str(tmp_path / "none")]) == 2
 
 

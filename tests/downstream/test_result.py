@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seco_lab.cli import main
 from seco_lab.downstream.comparing import compare
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.tables import join_markdown, join_results
@@ -93,3 +94,53 @@ def test_tables():
     lines = result().to_markdown().splitlines()
     assert lines[0].startswith("| name | task | protocol | linear | knn | floor |")
     assert len({line.count("|") for line in lines}) == 1
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Files of two encoders, of a third on another test list, and of another task."""
+    last = result("forest")
+    for name, one in {
+        "good": result(share=0.9),
+        "poor": result(share=0.7),
+        "elsewhere": result("elsewhere", test_hash="u"),
+        "other": replace(last, protocol=replace(last.protocol, task="fmow")),
+    }.items():
+        one.save(tmp_path / f"{name}.json")
+    return tmp_path
+
+
+def test_results_side_by_side_from_the_command_line(saved, capsys):
+    files = [str(saved / "good.json"), str(saved / "poor.json")]
+    drawn = ["--out", str(saved / "t.md"), "--figure", str(saved / "f.png")]
+    assert main(["compare", *files, *drawn, "--json"]) == 0
+    out = capsys.readouterr()
+    told = json.loads(out.out.splitlines()[-1])
+    lead = told["leads"][0]
+    assert (lead["first"], lead["other"]) == ("ours (good.json)", "ours (poor.json)")
+    assert lead["clear"]
+    assert lead["difference"] == pytest.approx(compare(result(share=0.9), result(share=0.7)).difference)
+    assert "points" in out.err
+    assert "which is sure" in out.err
+    assert [row["name"] for row in told["table"]][-1] == "SeCo, r18 (paper)"
+    assert "| SeCo, r18 (paper) | eurosat |" in (saved / "t.md").read_text()
+    assert (saved / "f.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["compare", files[0], "--score", "knn", "--no-paper", "--out", str(saved / "t.csv")]) == 0
+    assert len((saved / "t.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "words"),
+    [
+        (["good", "other"], [], "these are results of eurosat and fmow; compare those of one task"),
+        (["good", "elsewhere"], [], "were tested on different lists of images"),
+        (["good", "poor"], ["--score", "auc"], "has no score 'auc'; it has linear, knn, floor"),
+        (["good"], ["--out", "t.xlsx"], "--out wants a file that ends with .md, .csv, .json, got t.xlsx"),
+        (["none"], [], "none.json cannot be read"),
+    ],
+)
+def test_results_that_cannot_be_laid_side_by_side(saved, capsys, files, more, words):
+    assert main(["compare", *(str(saved / f"{name}.json") for name in files), *more]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error

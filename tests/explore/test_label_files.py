@@ -2,7 +2,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from seco_lab.explore import open_labels, place_labels, save_labels
+from seco_lab.explore import open_classes, open_labels, place_labels, save_labels
 
 LABELS = {"p2": "lake", "p0": "wood", "gone": "town"}
 PATCHES = np.array(["p0", "p1", "p2"])
@@ -20,10 +20,12 @@ def test_labels_meet_their_places_and_the_absent_are_told():
 
 @pytest.mark.parametrize("name", ["labels.json", "labels.parquet"])
 def test_labels_come_back_in_order_absent_ones_too(tmp_path, name):
-    path = save_labels(LABELS, tmp_path / name, patches=PATCHES, lonlat=LONLAT)
+    tints = {"wood": "#00ff00", "lake": "#0000ff"}
+    path = save_labels(LABELS, tmp_path / name, patches=PATCHES, lonlat=LONLAT, classes=tints)
     assert list(open_labels(path).items()) == list(LABELS.items())
+    assert open_classes(path) == tints
     save_labels({}, path)
-    assert open_labels(path) == {}
+    assert open_labels(path) == open_classes(path) == {}
 
 
 def test_geoparquet_has_points_where_positions_are_known(tmp_path):

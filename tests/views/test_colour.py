@@ -120,7 +120,7 @@ def test_every_order_agrees_with_a_plain_loop():
 def test_small_runs_give_the_same(monkeypatch):
     images, jitter = pictures(30, size=8), draw_jitter(30, torch.Generator().manual_seed(1))
     whole = jitter_rgb(images.clone(), jitter)
-    monkeypatch.setattr("seco_lab.views.colour._CACHE_VALUES", 1)
+    monkeypatch.setattr("seco_lab.views.rows._CACHE_VALUES", 1)
     torch.testing.assert_close(jitter_rgb(images.clone(), jitter), whole, atol=1e-6, rtol=0)
 
 

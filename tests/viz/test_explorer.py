@@ -194,6 +194,7 @@ def test_a_label_recolours_the_map_and_proposes_the_next(explorer, tmp_path):
     again = EmbeddingExplorer(embeddings())
     assert "4 labels of 2 classes loaded" in again.load_labels(path)
     assert again.book.labels == {3: "lake", 4: "field", 5: "field", 6: "lake"}
+    assert again.classes == explorer.classes
     assert again.selection.empty
     content, buffers = ask(again, ask="save_labels")
     assert buffers[0] == path.read_bytes()

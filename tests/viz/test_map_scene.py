@@ -1,6 +1,10 @@
+import base64
+import io
+
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from seco_lab.viz import colours
 from seco_lab.viz.packing import pack_mercator, pack_plane
@@ -203,3 +207,25 @@ def test_pca_colours_do_not_depend_on_global_chance():
     np.random.seed(2)  # noqa: NPY002
     assert (colours.pca_rgb(rows) == first).all()
     assert len(np.unique(first, axis=0)) > 40
+
+
+def test_a_cube_of_fewer_seasons_shows_those_of_the_same_day():
+    data = embeddings(places=4)
+    cube = cube_of(data, bands=("B04", "B03", "B02", "B08"))
+    whole = scene_of(data, cube)
+    dated = cube.assign_coords(time=data["time"]).isel(season=[2, 0])
+    scene = scene_of(data, dated)
+    assert "the cube has 2 seasons, the embeddings have 3: pictures are shown of those" in scene.problems[0]
+    tiles, wanted = (tiles_of(one.strip(1)) for one in (scene, whole))
+    assert [np.abs(tile - full).mean() < 3 for tile, full in zip(tiles, wanted, strict=True)] == [1, 0, 1]
+    assert np.ptp(tiles[1]) < 30, "a season that the cube lacks is plain grey"
+    assert scene.ndvi(1) == [whole.ndvi(1)[0], None, whole.ndvi(1)[2]]
+    undated = scene_of(data, cube.isel(season=[0, 1]))
+    assert "of the first 2" in undated.problems[0]
+    assert undated.ndvi(1) == [*whole.ndvi(1)[:2], None]
+
+
+def tiles_of(strip):
+    """The pictures of a strip of three, (3, H, W, 3), without the edges that a JPEG smears."""
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(strip.split(",")[1]))), int)
+    return picture.reshape(64, 3, 64, 3).swapaxes(0, 1)[:, 16:48, 16:48]

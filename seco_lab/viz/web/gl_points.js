@@ -33,6 +33,18 @@ void main() {
 const ATTRIBUTES = ["before", "after", "colour", "state"];
 const UNIFORMS = ["from", "to", "limits", "centre", "scale", "progress", "stagger", "size", "drawn", "disc"];
 
+let card = null;
+// What draws in this browser, found out once. Throws where there is no WebGL2.
+export function cardName() {
+  if (card !== null) return card;
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) throw new Error("this browser offers no WebGL2");
+  const told = gl.getExtension("WEBGL_debug_renderer_info"); // Firefox tells without it
+  card = String(gl.getParameter(told ? told.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return card;
+}
+
 export class GlPoints {
   constructor(canvas) {
     const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });

@@ -1,13 +1,15 @@
-// One pane: a sheet of paper (2D) and points (WebGL2, or a plain canvas where that is missing), and marks (2D) above.
+// One pane: a sheet of paper (2D) and points (by the graphics card or by the processor), and marks (2D) above.
 // What hands do with it is in hands.js.
 
-import { CANVAS_LIMIT, CanvasPoints } from "./canvas_points.js";
-import { GlPoints } from "./gl_points.js";
+import { GlPoints, cardName } from "./gl_points.js";
 import { listenToHands } from "./hands.js";
 import { between, boundsOf, layerOf, mixed } from "./layers.js";
+import { PlainPoints } from "./plain_points.js";
 import { PointGrid } from "./point_grid.js";
 import { Sheet, plainCanvas } from "./sheet.js";
 
+const FEW = 30_000; // points that the processor has drawn before a graphics card has started
+const EMULATED = /swiftshader|llvmpipe|softpipe|software|basic render/i; // cards that are the processor in disguise
 const MAX_ZOOM = 4_000_000; // pixels per unit: 10 m per pixel on the map
 const QUICK_FRAME_MS = 16; // what the points of a frame may cost while something moves; paper and marks come on top
 const SETTLE_MS = 150; // rest after which everything is drawn again
@@ -44,13 +46,17 @@ export class Pane {
     this.points.states(this.states ?? null);
   }
   start() {
-    try { this.points = new GlPoints(this.sheet.points); }
-    catch (error) { this.fallBack(error.message); }
-    this.sheet.points.addEventListener("webglcontextlost", () => { if (!this.gone) this.fallBack("the browser took WebGL2 away"); });
+    const canvas = this.sheet.points;
+    if (this.count <= FEW) { this.points = new PlainPoints(canvas); return; }
+    try {
+      if (EMULATED.test(cardName())) { this.points = new PlainPoints(canvas); return; }
+      this.points = new GlPoints(canvas);
+    } catch (error) { this.fallBack(error.message); return; }
+    canvas.addEventListener("webglcontextlost", () => { if (!this.gone) this.fallBack("the browser took WebGL2 away"); });
   }
   fallBack(reason) {
-    this.points = new CanvasPoints(this.sheet.renewPoints());
-    this.on.problem(`Points are drawn without WebGL2 (${reason}): slower, and at most ${CANVAS_LIMIT.toLocaleString("en")} of them.`);
+    this.points = new PlainPoints(this.sheet.renewPoints());
+    this.on.problem(`Points are drawn without WebGL2 (${reason}): all of them are there, but slower to move.`);
     this.redraw();
   }
 
@@ -108,7 +114,7 @@ export class Pane {
     this.centre = [(x0 + x1) / 2, (y0 + y1) / 2];
     const span = (a, b) => Math.max(b - a, 2e-5, bounds ? 0 : 2e-3) * 1.16;
     this.scale = Math.min(MAX_ZOOM, this.width / span(x0, x1), this.height / span(y0, y1));
-    this.redraw(!this.begun); // the first picture is there at once, the rest follows
+    this.redraw();
   }
   fitRows(rows) {
     const at = rows.map((i) => this.position(i)).filter(Boolean);
@@ -158,6 +164,7 @@ export class Pane {
   // ---- drawing; push: the sheet is moved as it lies; quick: as many points as a frame has time for; whole: all of them
   redraw(quick = false) { this.want(quick ? "quick" : "whole"); }
   want(what) {
+    if (!this.begun && this.width && this.after && this.tint) { this.frames++; this.paint(true); return; } // waits for no frame
     this.wanted = what;
     this.waiting ??= requestAnimationFrame(() => {
       const wanted = this.wanted;

@@ -22,7 +22,7 @@ export class SearchBox {
   constructor(explorer) {
     this.explorer = explorer;
     this.list = element("ul", { class: "se-found", role: "listbox", hidden: true });
-    this.input = element("input", { type: "search", placeholder: "City, 52.5, 13.4 or a place", "aria-label": "Search by city, coordinates or name of a place",
+    this.input = element("input", { type: "search", placeholder: "City or 52.5, 13.4", title: "A city, coordinates such as 52.5, 13.4, or the name of a place", "aria-label": "Search by city, coordinates or name of a place",
       oninput: () => this.suggest(), onkeydown: (e) => this.key(e), onfocus: () => this.suggest(), onblur: () => setTimeout(() => this.hide(), 200) });
     this.root = element("div", { class: "se-search" }, this.input, this.list);
   }

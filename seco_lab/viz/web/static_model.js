@@ -140,17 +140,18 @@ export class StaticModel {
   // The same file as from Python: class names by patch name.
   labelsAsText() {
     const { classes, marks } = this.state, named = marks.filter(([, k]) => classes[k]).map(([i, k]) => [this.data.names[i], classes[k].name]);
-    return JSON.stringify({ format: this.data.labels_mark, labels: { ...this.absent, ...Object.fromEntries(named) } }, null, 1);
+    const tints = Object.fromEntries(classes.map((one) => [one.name, one.colour]));
+    return JSON.stringify({ format: this.data.labels_mark, classes: tints, labels: { ...this.absent, ...Object.fromEntries(named) } }, null, 1);
   }
   takeLabels(text, name) {
     let held = null;
     try { held = JSON.parse(text); } catch { held = null; }
-    if (held?.format !== this.data.labels_mark) return `${name} is not a file of labels.`;
+    if (held?.format !== this.data.labels_mark || !held.labels) return `${name} is not a file of labels.`;
     const row = new Map(this.data.names.map((patch, i) => [patch, i])), all = Object.entries(held.labels), here = all.filter(([patch]) => row.has(patch));
     this.absent = Object.fromEntries(all.filter(([patch]) => !row.has(patch)));
-    const names = [...new Set([...this.state.classes.map((one) => one.name), ...here.map(([, label]) => label)])].sort(), { palette } = this.data;
-    const colour = (label, k) => this.state.classes.find((one) => one.name === label)?.colour ?? palette[k % palette.length];
-    const classes = names.map((label, k) => ({ name: label, colour: colour(label, k) }));
+    const { palette } = this.data, tints = { ...held.classes, ...Object.fromEntries(this.state.classes.map((one) => [one.name, one.colour])) };
+    const names = [...new Set([...this.state.classes.map((one) => one.name), ...Object.keys(tints), ...here.map(([, label]) => label).sort()])];
+    const classes = names.map((name, k) => ({ name, colour: tints[name] ?? palette[k % palette.length] }));
     this.set("marks", []);
     this.set("classes", classes);
     this.set("marks", here.map(([patch, label]) => [row.get(patch), names.indexOf(label)]));
