@@ -194,20 +194,15 @@ def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
 
 def _scores(result: Result) -> list[Any]:
     from seco_lab.viz.charts import ScoreRow
+    from seco_lab.viz.scores import in_words
 
-    roles = {
-        "floor": ("colour statistics", "floor"),
-        "untrained": ("untrained network", "untrained"),
-        "random_features": ("random convolutions", "floor"),
-        "coordinates": ("nearest place on the map", "floor"),
-    }
     found = [
         ScoreRow("kNN" if name == "knn" else f"{name} probe", "SeCo", s.value, s.low, s.high)
         for name, s in result.scores.items()
     ]
     for name, score in result.baselines.items():
-        model, role = roles[name]
-        found.append(ScoreRow("linear probe", model, score.value, score.low, score.high, role))
+        role = "untrained" if name == "untrained" else "floor"
+        found.append(ScoreRow("linear probe", in_words(name), score.value, score.low, score.high, role))
     return found
 
 

@@ -39,7 +39,7 @@ from seco_lab.downstream.bigearthnet import evaluate_bigearthnet
 from seco_lab.downstream.eurosat import evaluate_eurosat
 from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
 from seco_lab.downstream.oscd import evaluate_oscd
-from seco_lab.downstream.simulated_scenes import simulated_cities, simulated_towns
+from seco_lab.downstream.simulated_scenes import simulated_cities, simulated_industry, simulated_towns
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import MoCo
 from seco_lab.nn.anchors import Anchors
@@ -55,12 +55,15 @@ PLACES_ENCODER = Path(__file__).resolve().parents[1] / "data" / "tiny_encoder.pt
 BEGIN, END = "<!-- tasks: begin -->\n", "<!-- tasks: end -->\n"
 PLACES, PATCH_PX, VIEW_PX, BATCH, ENCODER = 1500, 64, 64, 64, "resnet18-narrow"
 LABELLED, CITIES, TOWNS, TRAINING_TOWNS, TOWN_PX = 1400, 12, 40, 16, 96
+TRAINING_SITES, SITES = 24, 24
+FRESH = 21  # seed of scenes that no setting was chosen on; the settings were chosen on seed 3
 # Houses are a few pixels wide and are asked about on tiles enlarged four times, so views are small crops.
 CROPS = Strength(area=(0.06, 0.4), hue=0.05, p_gray=0.1, sigma_px=(0.1, 1.0))
 TILES = {"tile_px": 32, "overlap_px": 8, "enlarge": 4, "batch_size": 8, "tiles_per_scene": 4}
 PAINT = SegmentationProtocol(**TILES, epochs=24, lr=3e-3, train_encoder=False)
-# A frozen narrow encoder finds hardly a box in so few steps; shorter buildings than 50 m are no objects.
-SEEK = DetectionProtocol(**TILES, epochs=30, lr=2e-3, least_side_px=5, anchors=Anchors(base_px=16))
+# Halls of 60 m are 12 px wide on tiles enlarged twice; the encoder learns as well, as in the paper.
+SEEK = DetectionProtocol(tile_px=64, overlap_px=16, enlarge=2, batch_size=4, tiles_per_scene=4, epochs=20,
+                         lr=2e-3, least_side_px=6, anchors=Anchors(base_px=8))  # fmt: skip
 PLAIN = ProbeSettings(size_px=PATCH_PX, baselines=False)
 
 
@@ -136,15 +139,25 @@ def one_day() -> list[xr.Dataset]:
 @cache
 def cities() -> dict[str, xr.Dataset]:
     """Places that change."""
-    return simulated_cities(CITIES)
+    return simulated_cities(CITIES, seed=FRESH)
 
 
 @cache
 def towns() -> list[dict[str, xr.Dataset]]:
     """Towns to train a head on and towns to be judged on."""
-    found = simulated_towns(TOWNS, size_px=TOWN_PX)
-    names = list(found)
-    return [{n: found[n] for n in part} for part in (names[:TRAINING_TOWNS], names[TRAINING_TOWNS:])]
+    return parted(simulated_towns(TOWNS, size_px=TOWN_PX, seed=FRESH), TRAINING_TOWNS)
+
+
+@cache
+def industry() -> list[dict[str, xr.Dataset]]:
+    """Industrial places to train a detector on and others to be judged on."""
+    return parted(simulated_industry(TRAINING_SITES + SITES, size_px=TOWN_PX, seed=FRESH), TRAINING_SITES)
+
+
+def parted(scenes: dict[str, xr.Dataset], first: int) -> list[dict[str, xr.Dataset]]:
+    """The first scenes, and the others."""
+    names = list(scenes)
+    return [{name: scenes[name] for name in part} for part in (names[:first], names[first:])]
 
 
 ROWS = [
@@ -160,8 +173,8 @@ ROWS = [
         lambda e, s: evaluate_oscd(e, s, cities(), FeatureDistance(), baselines=False)),
     Row("SpaceNet", "towns", "pixels of buildings", "mIoU, frozen encoder", "miou",
         lambda e, s: evaluate_segmentation(e, s, *towns(), PAINT, baselines=False, device="cpu")),
-    Row("xView", "towns", "buildings of 50 m and more", "AP50, all weights trained", "ap50",
-        lambda e, s: evaluate_detection(e, s, *towns(), SEEK, class_names=("building",), baselines=False,
+    Row("xView", "towns", "halls and tanks of 60 m and more", "AP50, all weights trained", "ap50",
+        lambda e, s: evaluate_detection(e, s, *industry(), SEEK, class_names=("hall",), baselines=False,
                                         device="cpu")),
 ]  # fmt: skip
 
@@ -190,12 +203,13 @@ def write(document: Path, lines: list[str], steps: int) -> None:
         "| task | what stands in for it | encoder | measured % | trained | untrained | lead (95 % interval) |"
     ]
     numbers = {"steps": steps, "places": PLACES, "labelled": LABELLED // 2, "cities": CITIES,
-               "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS}  # fmt: skip
+               "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS,
+               "training_sites": TRAINING_SITES, "sites": SITES}  # fmt: skip
     text = _TEXT.format(rows="\n".join([*head, "|---" * 7 + "|", *lines]), **numbers)
     document.write_text(before + BEGIN + text + END + after)
 
 
-_TEXT = """# Every task on the simulated world: trained above untrained
+_TEXT = """# Every task on the simulated world: trained beside untrained
 
 Two encoders that learned from simulated worlds without labels, each beside the same network untrained, asked
 about *other* worlds; the interval of the lead draws the same items for both. Encoder "places":
@@ -205,10 +219,12 @@ of 64 small crops (6 to 40 % of 640 x 640 m).
 
 {rows}
 
-Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Boxes and pixels:
-{train} towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times; the encoder is
-frozen for pixels and trained as well for boxes. There is no counterpart of fMoW's kinds of places (land cover
-stands in), of NAIP (another sensor) and of GeoImageNet (photographs).
+Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Pixels: {train}
+towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times, encoder frozen. Boxes:
+{training_sites} industrial places to train on, {sites} to be judged on, tiles of 64 px enlarged twice, the
+encoder trained as well. There is no counterpart of fMoW's kinds of places (land cover stands in), of NAIP
+(another sensor) and of GeoImageNet (photographs). Scenes of the rows of "towns" are of a seed that no setting
+was chosen on.
 
 Command: `python tools/simulated_tasks.py --steps {steps}`
 """

@@ -205,7 +205,8 @@ plt.show()
 # * Random lists of neighbouring images measure memory. Part them by distance.
 #
 # **What's next:** the same from a terminal, on real EuroSAT: `seco-lab probe eurosat --weights RUN --data
-# EuroSAT_RGB --curve --spatial-km 25 --figures figures`. Several dates of a place:
+# EuroSAT_RGB --curve --spatial-km 25 --figures figures --out run.json`; two such files beside the paper's
+# numbers: `seco-lab compare run.json other.json`. Several dates of a place:
 # [18 A place in time](18_a_place_in_time.ipynb).
 #
 # **References.** P. Helber and others, *EuroSAT*, 2019 (arXiv:1709.00029). O. Mañas and others, *Seasonal

@@ -115,19 +115,20 @@ view
 # %% [markdown]
 # ### Exercise 2
 #
-# Find `lowest`, the highest threshold that tells 80 % of the changed pixels or more. (`np.quantile` of the
-# scores where something changed gives it in one line.) What does it cost?
+# You may miss one changed pixel in five, no more. Set `generous` to the highest threshold that still tells
+# 80 % of the changed pixels. (`np.quantile` of the scores where something changed gives it in one line.) What
+# does it cost?
 
 # %%
-lowest = None
+generous = None
 ### BEGIN SOLUTION
-lowest = np.quantile(distance[shown][truth], 0.2, method="lower")
+generous = np.quantile(distance[shown][truth], 0.2, method="lower")
 ### END SOLUTION
 
 # %%
-if lowest is not None:
-    assert (distance[shown][truth] >= lowest).mean() >= 0.8
-    wrong = ((distance[shown] >= lowest) & ~truth).sum()
+if generous is not None:
+    assert (distance[shown][truth] >= generous).mean() >= 0.8
+    wrong = ((distance[shown] >= generous) & ~truth).sum()
     print(f"{wrong} false alarms for {truth.sum()} changed pixels")
 
 # %% [markdown]
@@ -144,10 +145,20 @@ result.to_frame()
 # %% [markdown]
 # **Question.** Is your encoder above `untrained`? Do the intervals overlap? What would you need to be sure?
 #
+# Both were asked about the same places, so the difference is taken place by place. Where the interval leaves
+# out 0, the sign is sure; where it does not, more places are needed, not more digits.
+
+# %%
+for who, lead in result.protocol.settings["auc_above"].items():
+    points, low, high = (100 * lead[key] for key in ("difference", "low", "high"))
+    print(f"AUC above {who}: {points:+.1f} points [{low:+.1f}, {high:+.1f}]")
+
+# %% [markdown]
 # ## Summary
 #
 # * Change is rare, so accuracy says nothing; precision, recall and F1 do.
 # * A threshold belongs to other places than those it is judged on.
+# * Two answers to the same places are compared place by place.
 # * What has learned nothing (change vectors, the untrained network) is hard to beat by much: show it beside.
 #
 # **What's next:** the decoder of the paper, trained on labelled cities: `seco-lab probe oscd --weights RUN

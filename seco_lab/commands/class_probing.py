@@ -37,22 +37,23 @@ def eurosat(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on EuroSAT."""
     from seco_lab.downstream.eurosat import eurosat_task, load_eurosat
 
-    return _of_classes(args, _cubes(args, load_eurosat, split_csv=args.csv), eurosat_task)
+    return _of_classes(args, eurosat_task, lambda: _cubes(args, load_eurosat, split_csv=args.csv))
 
 
 def fmow(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on single pictures of fMoW."""
     from seco_lab.downstream.fmow import fmow_task
 
-    return _of_classes(args, _fmow(args), fmow_task)
+    return _of_classes(args, fmow_task, lambda: _fmow(args))
 
 
 def fmow_temporal(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on places of fMoW, all pictures of each together."""
     from seco_lab.downstream.fmow import evaluate_fmow_temporal
 
+    trained = _trained(args)
     cubes = _fmow(args)
-    encoder, spec = encoder_for(args, cubes[0])
+    encoder, spec = _encoder_for(args, cubes[0], trained)
     with _settings(args, spec) as settings:
         result = evaluate_fmow_temporal(encoder, spec, *cubes, settings, name=str(args.weights))
     return told(result, args)
@@ -62,19 +63,19 @@ def naip(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on land cover in NAIP tiles."""
     from seco_lab.downstream.naip import load_naip, naip_task
 
-    return _of_classes(args, _cubes(args, load_naip, size_px=args.tile_px), naip_task)
+    return _of_classes(args, naip_task, lambda: _cubes(args, load_naip, size_px=args.tile_px))
 
 
 def geoimagenet(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on GeoImageNet."""
     from seco_lab.downstream.geoimagenet import geoimagenet_task, load_geoimagenet
 
-    return _of_classes(args, _cubes(args, load_geoimagenet, size_px=args.picture_px), geoimagenet_task)
+    options = {"size_px": args.picture_px}
+    return _of_classes(args, geoimagenet_task, lambda: _cubes(args, load_geoimagenet, **options))
 
 
 def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
     """Judge an encoder on BigEarthNet."""
-    from seco_lab.commands.weights import encoder_of
     from seco_lab.downstream.bigearthnet import bigearthnet_task, load_bigearthnet
     from seco_lab.downstream.bigearthnet_input import random_weights
     from seco_lab.downstream.multilabel_task import evaluate_multilabels
@@ -83,13 +84,14 @@ def bigearthnet(args: argparse.Namespace) -> dict[str, Any]:
         own = {"bands": bands, "classes": args.classes, "cloudy": args.cloudy}
         return _cubes(args, load_bigearthnet, **own)
 
-    if args.weights == "random":
+    trained = _trained(args)
+    if trained is None:
         bands = args.bands or _BANDS
         encoder, spec = random_weights(args.encoder or _ENCODER, bands=bands, seed=args.seed)
         cubes = load(bands)
     else:
-        cubes = load(_bands_to_read(encoder_of(args)[1]))
-        encoder, spec = encoder_for(args, cubes[0])
+        cubes = load(_bands_to_read(trained[1]))
+        encoder, spec = _encoder_for(args, cubes[0], trained)
     task = bigearthnet_task(*cubes, share=args.share, seed=args.seed)
     options = {"mlp_epochs": args.mlp_epochs, "name": str(args.weights)}
     return _judged(args, task, encoder, spec, evaluate_multilabels, _multilabel_tables, **options)
@@ -123,17 +125,27 @@ def _cubes(
     return train, load(args.test, limit=args.limit, **shared)
 
 
-def encoder_for(args: argparse.Namespace, train: xr.Dataset) -> tuple[ResNet, InputSpec]:
-    """The encoder that is judged and its contract, measured on the training images where asked for."""
+def _trained(args: argparse.Namespace) -> tuple[ResNet, InputSpec] | None:
+    """The encoder of a file, looked for before any picture is read; None for random weights."""
     from seco_lab.commands.weights import encoder_of
-    from seco_lab.downstream.untrained import measured_spec, random_weights
 
     if args.weights == "random":
+        return None
+    refuse(args, TRAINED, "encoder", "bands")
+    return encoder_of(args)
+
+
+def _encoder_for(
+    args: argparse.Namespace, train: xr.Dataset, trained: tuple[ResNet, InputSpec] | None
+) -> tuple[ResNet, InputSpec]:
+    """The encoder that is judged and its contract, measured on the training images where asked for."""
+    from seco_lab.downstream.untrained import measured_spec, random_weights
+
+    if trained is None:
         size_px = args.size_px or _LEAST_PX
         architecture, bands = args.encoder or _ENCODER, args.bands or _BANDS
         return random_weights(train, architecture, bands=bands, size_px=size_px, seed=args.seed)
-    refuse(args, TRAINED, "encoder", "bands")
-    encoder, spec = encoder_of(args)
+    encoder, spec = trained
 
     def measured(bands: Sequence[str]) -> InputSpec:
         return measured_spec(train, bands=bands, size_px=spec.size_px, seed=args.seed)
@@ -192,13 +204,15 @@ def _with_training(settings: ProbeSettings, args: argparse.Namespace) -> ProbeSe
 
 def _of_classes(
     args: argparse.Namespace,
-    cubes: tuple[xr.Dataset, xr.Dataset | None],
     task_of: Callable[..., ClassTask],
+    read: Callable[[], tuple[xr.Dataset, xr.Dataset | None]],
 ) -> dict[str, Any]:
     """Scores of a task of one label an image, and the tables that were asked for."""
     from seco_lab.downstream.classification import evaluate_classes
 
-    encoder, spec = encoder_for(args, cubes[0])
+    trained = _trained(args)
+    cubes = read()
+    encoder, spec = _encoder_for(args, cubes[0], trained)
     task = task_of(*cubes, seed=args.seed)
     return _judged(args, task, encoder, spec, evaluate_classes, _class_tables, name=str(args.weights))
 

@@ -22,12 +22,14 @@ _FORMS = (".md", ".csv", ".json")
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """One table of all results, and by how much the first leads each other one."""
+    from seco_lab.downstream.published import published_beside
     from seco_lab.downstream.tables import join_results, markdown_table
 
     _check_form(args.out)
     results = _loaded(args.results)
     task = results[0].protocol.task
-    published = [] if args.no_paper else _published(task)
+    scores = {name for result in results for name in result.scores}
+    published = [] if args.no_paper else published_beside(task, scores)
     table = join_results(results, published)
     rows = table.reset_index().to_dict("records")
     say(markdown_table(rows))
@@ -63,13 +65,6 @@ def _loaded(paths: Sequence[str]) -> list[Result]:
         replace(result, name=f"{result.name} ({Path(path).name})") if names.count(result.name) > 1 else result
         for result, path in zip(results, paths, strict=True)
     ]
-
-
-def _published(task: str) -> list[dict[str, Any]]:
-    """The paper's rows; none where the papers have no such task."""
-    from seco_lab.downstream.published import PUBLISHED, published_rows
-
-    return published_rows(task) if any(row.task == task for row in PUBLISHED) else []
 
 
 def _lead(first: Result, other: Result, score: str | None) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.multilabel import multilabels_of
 from seco_lab.downstream.multilabel_task import MultilabelTask, evaluate_multilabels
+from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
 from seco_lab.input_spec import InputSpec
-from seco_lab.sources import read_cube
 
 
 def load_bigearthnet(
@@ -42,11 +42,11 @@ def load_bigearthnet(
 
     Raises:
         FileNotFoundError: Nothing is there.
-        LookupError: No known layout or band.
+        LookupError: Another layout, or no such band.
         ValueError: No readable patch, 43 classes of v2, or a cube without labels.
     """
     asked = {"bands": bands, "classes": classes, "cloudy": cloudy or None, "split": split, "limit": limit}
-    cube = read_cube(root, **asked, progress=progress)
+    cube = read_labelled(root, ("bigearthnet",), label="labels", **asked, progress=progress)
     multilabels_of(cube)
     return cube
 

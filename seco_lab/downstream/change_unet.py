@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.change_maps import CityAnswer
+from seco_lab.downstream.descend import descend
 from seco_lab.downstream.finetune import check_schedule, flip_and_turn
 from seco_lab.downstream.pairs import PATCH_PX, Folds, cut_pairs, pixels_of, ungrid
 from seco_lab.downstream.ranking import best_threshold
@@ -148,15 +149,7 @@ class _Trainer:
             epoch, place = divmod(step, per_epoch)
             order = torch.randperm(len(rows), generator=generator_for(config.seed, epoch, "order"))
             batch = rows[order[place * config.batch_size : (place + 1) * config.batch_size]]
-            loss = self._loss(batch, step, weight)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss became {loss.item()} at step {step}; lower the learning rate, or look for NaN "
-                    "in the encoder's weights"
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+            descend(self._loss(batch, step, weight), optimiser, step=step)
             if place == per_epoch - 1:
                 schedule.step()
 

@@ -16,9 +16,9 @@ from seco_lab.downstream.heads import falls
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.official import official_probe
+from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
 from seco_lab.input_spec import InputSpec
-from seco_lab.sources import read_cube
 
 # Pictures of 64 px leave 2 x 2 cells in the last map of a ResNet (docs/decisions/0066-eurosat-at-128-px.md).
 PROBE_PX = 128
@@ -44,10 +44,10 @@ def load_eurosat(
 
     Raises:
         FileNotFoundError: Nothing is there.
-        LookupError: No known layout or band.
+        LookupError: Another layout, or no such band.
         ValueError: No readable image, or a cube without labels.
     """
-    cube = read_cube(root, bands=bands, csv=split_csv, limit=limit, progress=progress)
+    cube = read_labelled(root, ("eurosat",), bands=bands, csv=split_csv, limit=limit, progress=progress)
     labels_of(cube)
     return cube
 

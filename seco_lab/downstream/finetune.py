@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
+from seco_lab.downstream.descend import descend
 from seco_lab.downstream.heads import seeded_linear
 from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
 from seco_lab.embeddings import Preparation
@@ -222,11 +223,7 @@ def _train(
         chance = generator_for(config.seed, step, "flips")
         pixels = flip_and_turn(preparation(images[rows].to(device)), chance)
         loss = _loss(model, pixels, task.targets[rows].to(device), task.objective, config)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        descend(loss, optimiser, step=step)
         schedule.step()
 
 

@@ -11,10 +11,10 @@ from torch import nn
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
+from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.sequences import evaluate_sequences
 from seco_lab.input_spec import InputSpec
-from seco_lab.sources import read_cube
 from seco_lab.sources.fmow import sequence_of
 
 
@@ -40,10 +40,12 @@ def load_fmow(
 
     Raises:
         FileNotFoundError: Nothing is there, or no such table.
-        LookupError: No known layout.
+        LookupError: Another layout.
         ValueError: No readable picture, a cube without labels, or a table that contradicts the names.
     """
-    cube = read_cube(root, csv=csv, split=split, size_px=size_px, limit=limit, progress=progress)
+    cube = read_labelled(
+        root, ("fmow",), csv=csv, split=split, size_px=size_px, limit=limit, progress=progress
+    )
     labels_of(cube)
     names = [sequence_of(str(patch)) for patch in cube["patch"].values]
     return cube.assign_coords(sequence=("patch", np.array(names, object)))

@@ -10,9 +10,9 @@ from torch import nn
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
+from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
 from seco_lab.input_spec import InputSpec
-from seco_lab.sources import read_cube
 
 
 def load_geoimagenet(
@@ -35,10 +35,10 @@ def load_geoimagenet(
 
     Raises:
         FileNotFoundError: Nothing is there, or no labels.
-        LookupError: No known layout.
+        LookupError: Another layout.
         ValueError: Nothing readable, or a cube without labels.
     """
-    cube = read_cube(root, size_px=size_px, split=split, limit=limit, progress=progress)
+    cube = read_labelled(root, ("geoimagenet",), size_px=size_px, split=split, limit=limit, progress=progress)
     labels_of(cube)
     return cube
 

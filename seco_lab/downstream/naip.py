@@ -10,9 +10,9 @@ from torch import nn
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
 from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
+from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
 from seco_lab.input_spec import InputSpec
-from seco_lab.sources import read_cube
 
 
 def load_naip(
@@ -37,10 +37,18 @@ def load_naip(
 
     Raises:
         FileNotFoundError: Nothing is there, or no labels.
-        LookupError: No known layout or band.
+        LookupError: Another layout, or no such band.
         ValueError: Nothing readable, or a cube without labels.
     """
-    cube = read_cube(root, bands=bands, split=split, size_px=size_px, limit=limit, progress=progress)
+    cube = read_labelled(
+        root,
+        ("naip", "naip-scenes"),
+        bands=bands,
+        split=split,
+        size_px=size_px,
+        limit=limit,
+        progress=progress,
+    )
     labels_of(cube)
     return cube
 

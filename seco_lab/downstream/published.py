@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,36 @@ PUBLISHED = (
         MoCo-v2+Geo, r50: 39.96 58.71
     """),
 )  # fmt: skip
+
+
+# Under the name of the same protocol on our side: what the papers call linear is what we call official.
+_OFFICIAL = {
+    "linear": "official",
+    "linear_f1": "official_f1",
+    "linear_top5": "official_top5",
+    "batch_ap": "official_batch_ap",
+}
+
+
+def published_beside(task: str, scores: Collection[str]) -> list[dict[str, Any]]:
+    """As ``published_rows``, but only numbers of the scores that one's own results have.
+
+    A result of a paper's own protocol gets the paper's number beside it as well. No rows where the papers
+    have no such task.
+
+    Args:
+        task: As in ``Protocol.task``.
+        scores: Names of the scores of one's own results.
+    """
+    if all(row.task != task for row in PUBLISHED):
+        return []
+    rows = []
+    for row in published_rows(task):
+        twins = {_OFFICIAL[name]: value for name, value in row.items() if name in _OFFICIAL}
+        kept = {name: value for name, value in (row | twins).items() if name in scores}
+        if kept:
+            rows.append({name: row[name] for name in ("name", "task", "protocol")} | kept)
+    return rows
 
 
 def published_rows(task: str) -> list[dict[str, Any]]:

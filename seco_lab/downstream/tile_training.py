@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
+from seco_lab.downstream.descend import descend
 from seco_lab.downstream.finetune import check_schedule, draw_turns, rise_and_fall, turned
 from seco_lab.downstream.tiles import Corner, random_tile, read_tile, size_of
 from seco_lab.embeddings import recalibrated_by
@@ -139,16 +140,9 @@ def train_on_tiles(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rise_and_fall(step, steps))
     moving = protocol.train_encoder and not protocol.fixed_statistics
     model.train()
-    for batch in tqdm(batches, total=steps, unit="step", disable=not progress):
+    for step, batch in enumerate(tqdm(batches, total=steps, unit="step", disable=not progress)):
         model.encoder.train(moving and len(batch.images) > 1)
-        loss = loss_of(batch)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss.item()}; lower the learning rate, or look for NaN in the weights"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        descend(loss_of(batch), optimiser, step=step)
         schedule.step()
     if moving:
         model.encoder = measured_encoder(model.encoder, scenes, spec, protocol, device)

@@ -98,7 +98,7 @@ class RetinaNet(nn.Module):
         anchors = self.anchors.over(*images.shape[-2:], device=images.device)
         parts = zip(logits, coded, boxes, classes, strict=True)
         losses, matched = zip(*(image_loss(anchors, *part) for part in parts), strict=True)
-        # Over the batch: a tile with hardly an object, divided by its own few anchors, would outweigh the rest.
+        # Over the batch: divided by its own few anchors, a tile with hardly an object would outweigh others.
         return torch.stack(losses).sum() / torch.stack(matched).sum().clamp(min=1)
 
     @torch.inference_mode()

@@ -22,6 +22,23 @@ _MARKS = "osD^vP*X"
 # How the names of baselines end that are told in more than one measure.
 _MEASURES = ("average_precision", "ap50", "ap", "auc", "f1", "top5", "footprint_f1", "miou", "iou")
 
+BASELINES_IN_WORDS = {
+    "floor": "colour statistics",
+    "untrained": "untrained network",
+    "random_features": "random convolutions",
+    "coordinates": "nearest place on the map",
+    "prior": "how common a class is",
+    "cva": "change vectors",
+    "cva_same_bands": "change vectors, same bands",
+}
+
+
+def in_words(name: str) -> str:
+    """What a baseline is, without the measure that its name may end with; other names stay as they are."""
+    measure = next((m for m in _MEASURES if name.endswith(f"_{m}")), None)
+    plain = name if measure is None else name.removesuffix(f"_{measure}")
+    return BASELINES_IN_WORDS.get(plain, name)
+
 
 def results_figure(
     results: Sequence[Result], published: Iterable[Mapping[str, Any]] = (), *, score: str | None = None
@@ -41,7 +58,7 @@ def results_figure(
     if not rows:
         has = ", ".join(results[0].scores)
         raise LookupError(f"no result has the score {score!r}; there are {has}")
-    rows += [(name, floor, SOFT) for name, floor in _floors(results[0], score)]
+    rows += [(in_words(name), floor, SOFT) for name, floor in _floors(results[0], score)]
     lines = [(row["name"], float(row[score])) for row in published if row.get(score)]
     figure = empty_figure(6.4, 0.9 + 0.28 * (len(rows) + len(lines)))
     axis = figure.add_subplot()
@@ -81,7 +98,7 @@ def label_curve_figure(curve: pd.DataFrame, *, probe: str = "linear", measure: s
     for number, who in enumerate(part["features"].unique()):
         own = part[part["features"] == who]
         mean = own.groupby("images")["value"].mean()
-        _line(axis, mean.index, 100 * mean, number, who)
+        _line(axis, mean.index, 100 * mean, number, in_words(who))
         axis.scatter(own["images"], 100 * own["value"], s=8, color=_colour(number), alpha=0.5, linewidths=0)
     _ticks_at(axis, part["images"])
     _labelled(figure, axis, "labelled training images", f"{measure}, {probe} probe, %")
@@ -98,7 +115,7 @@ def k_curve_figure(curve: pd.DataFrame) -> Figure:
     axis = figure.add_subplot()
     for number, who in enumerate(curve["features"].unique()):
         own = curve[curve["features"] == who]
-        _line(axis, own["k"], 100 * own["value"], number, who)
+        _line(axis, own["k"], 100 * own["value"], number, in_words(who))
         axis.fill_between(own["k"], 100 * own["low"], 100 * own["high"], color=_colour(number), alpha=0.12)
     _ticks_at(axis, curve["k"])
     _labelled(figure, axis, "neighbours that vote", "accuracy, %")

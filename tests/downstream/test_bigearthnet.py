@@ -21,6 +21,7 @@ from seco_lab.downstream.multilabel import (
     multilabel_scores,
     per_class_precision,
 )
+from seco_lab.downstream.official_multilabel import drawn_with_replacement, official_scores
 from seco_lab.downstream.ranking import average_precision
 from seco_lab.downstream.result import Result
 from seco_lab.nn.encoders import resnet18
@@ -263,3 +264,21 @@ def test_real_patches(real_data):
     low, high = (np.array(v)[:, None, None] for v in (spec.low, spec.high))
     values = cube["reflectance"].values[:, 0]
     assert ((values > low) & (values < high)).mean() > 0.95
+
+
+def test_the_official_head_and_its_share():
+    rows = drawn_with_replacement(20_000, 0.1)
+    assert len(rows) == 2000
+    assert 1850 < len(set(rows.tolist())) < 1950, "9.5 % of the patches, some of them twice"
+    labels, chance = draw(300), np.random.default_rng(1)
+    features = (labels @ chance.normal(size=(3, 8)) + chance.normal(0, 0.3, (300, 8))).astype(np.float32)
+    options = {"epochs": 20, "lr": 0.03, "device": "cpu"}
+    one = official_scores(features, labels, features, **options)
+    assert average_precision(one, labels) > 0.9
+    torch.manual_seed(99)
+    np.testing.assert_array_equal(one, official_scores(features, labels, features, **options))
+    assert not np.array_equal(one, official_scores(features, labels, features, dropout=0.0, **options))
+    with pytest.raises(ValueError, match="holds no patch; take a larger share"):
+        official_scores(features[:0], labels[:0], features, **options)
+    with pytest.raises(FloatingPointError, match="diverged in epoch"):
+        official_scores(features * 1e38, labels, features, epochs=3, lr=1e6, device="cpu")

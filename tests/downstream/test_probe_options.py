@@ -156,3 +156,23 @@ def test_features_are_kept_by_default_and_only_for_the_same_pixels(
     probe("eurosat", weights / "l1c.pt", tmp_path / "other.zarr")
     assert len(list(default_cache().iterdir())) == 3, "the test images are the same"
     assert trim_cache(default_cache(), 9_000) == 1, "30 x 32, 30 x 32 and 15 x 32 numbers"
+
+
+@pytest.mark.parametrize(
+    ("task", "layout", "words"),
+    [
+        ("geoimagenet", "naip", "is NAIP tiles with labels.csv (filename, class), or numbered arrays with y"),
+        ("naip", "geoimagenet", "this task wants NAIP tiles with labels.csv (filename, class), or numbered"),
+        ("fmow", "zarr", "is not named as in fMoW, such as airport_0_3_rgb"),
+        ("bigearthnet", "zarr", "has no 'labels' a patch; this task wants BigEarthNet (a folder a patch"),
+    ],
+)
+def test_data_of_another_task_are_refused(split_cube_path, tmp_path, probe, task, layout, words):
+    write = {"naip": write_naip, "geoimagenet": write_geoimagenet}.get(layout)
+    data = split_cube_path
+    if write is not None:
+        data = tmp_path
+        write(tmp_path, each=1)
+    code, said = probe(task, "random", data)
+    assert code == 2
+    assert words in said

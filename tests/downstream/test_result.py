@@ -8,6 +8,7 @@ import pytest
 
 from seco_lab.cli import main
 from seco_lab.downstream.comparing import compare
+from seco_lab.downstream.published import published_beside
 from seco_lab.downstream.result import Protocol, Result, Score
 from seco_lab.downstream.tables import join_markdown, join_results
 
@@ -127,6 +128,13 @@ def test_results_side_by_side_from_the_command_line(saved, capsys):
     assert (saved / "f.png").read_bytes()[:4] == b"\x89PNG"
     assert main(["compare", files[0], "--score", "knn", "--no-paper", "--out", str(saved / "t.csv")]) == 0
     assert len((saved / "t.csv").read_text().splitlines()) == 2
+
+
+def test_papers_stand_beside_the_same_protocol_only():
+    row = published_beside("bigearthnet", {"micro_ap", "batch_ap", "official_batch_ap"})[-1]
+    assert row["batch_ap"] == row["official_batch_ap"] == "80.3"
+    assert "finetune_batch_ap" not in row
+    assert published_beside("fmow", {"vote"}) == published_beside("land cover", {"linear"}) == []
 
 
 @pytest.mark.parametrize(
