@@ -5,7 +5,7 @@ the addresses of an archive. "fetch" opens tasks of the whole plan and is killed
 read, from a small archive on this disk. "again" opens a finished job of the whole plan, which asks nothing
 but checks and writes everything, and takes a second look. Such a job is made up, as fetching so many places
 would take days; its patches are tiny.
-Run: python bench/gather_memory.py [--places 2000 20000 200000] [--searched 2000] [--json FILE]
+Run: python bench/gather_memory.py [--places 2000 20000 200000] [--json FILE]
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 SEASONS, CANDIDATES, BANDS = 5, 4, ("B02", "B04", "B05")
-SIZE_PX, TINY_PX, PLACES_READ, BLOCK, TARGET_MB = 48, 2, 300, 500, 1000
+SIZE_PX, TINY_PX, PLACES_READ, BLOCK, AT_ONCE, TARGET_MB = 48, 2, 300, 500, 10_000, 1000
 STORED = "'stored', '', '', NULL, 1, 4, 9, 0, 1, ''"
 HREF = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/sentinel-s2-l2a-cogs/33/U/UP/2021/6"
 
@@ -63,7 +63,7 @@ class MadeUp:
     resign = sign
 
 
-def tasks_file(folder: Path, places: int) -> Path:
+def tasks_file(folder: Path, places: int) -> None:
     """Tasks of so many places over the small archive."""
     from archive import TILES, corners, make_tasks, write_archive
 
@@ -86,11 +86,10 @@ def tasks_file(folder: Path, places: int) -> Path:
             yield table.assign(patch=np.repeat(names, len(rows)))
 
     write_tasks(parts(), lambda: like.rejected, like.about, file)
-    return file
 
 
-def finished(folder: Path, places: int) -> tuple[Path, Path]:
-    """Tasks, and a job over them that has nothing left to do."""
+def finished(folder: Path, places: int) -> None:
+    """A job over the tasks of so many places that has nothing left to do."""
     from seco_lab.catalogs import open_tasks
     from seco_lab.fetch.cubes import cube_of
     from seco_lab.fetch.jobs import Wanted
@@ -100,7 +99,7 @@ def finished(folder: Path, places: int) -> tuple[Path, Path]:
     from seco_lab.fetch.scene import pixels_hash
     from seco_lab.store import append, save_cube
 
-    tasks, out = tasks_file(folder, places), folder / f"done-{places}.zarr"
+    tasks, out = folder / f"tasks-{places}.parquet", folder / f"done-{places}.zarr"
     wanted = Wanted(BANDS, SIZE_PX, 20.0, 0.01)
     pixels = np.ones((1, SEASONS, len(BANDS), TINY_PX, TINY_PX), np.uint16)
     files = json.dumps({band: '"0123456789abcdef0123456789abcdef"' for band in (*BANDS, "SCL")})
@@ -116,8 +115,8 @@ def finished(folder: Path, places: int) -> tuple[Path, Path]:
     text = json.dumps(asdict(image)).replace("%", "%%")
     text = text.replace('"patch": ""', '"patch": "%s"').replace('"season": 0', '"season": %d')
     with closing(sqlite3.connect(journal_path(out))) as file, file:
-        for first in range(0, places, 2000):
-            names = [f"place-{number:06d}" for number in range(first, min(first + 2000, places))]
+        for first in range(0, places, AT_ONCE):
+            names = [f"place-{number:06d}" for number in range(first, min(first + AT_ONCE, places))]
             rows = [[replace(image, patch=name, season=t) for t in range(SEASONS)] for name in names]
             cube = cube_of(np.repeat(pixels, len(names), 0), rows, tiny, source="made up")
             append(out, cube) if first else save_cube(cube.assign_attrs(asked), out)
@@ -127,7 +126,6 @@ def finished(folder: Path, places: int) -> tuple[Path, Path]:
             )
             texts = [(row.patch, row.season, json.dumps(asdict(row))) for some in rows for row in some]
             file.executemany("INSERT INTO image VALUES (?, ?, ?)", texts)
-    return tasks, out
 
 
 def search(folder: Path, places: int) -> None:
@@ -202,6 +200,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--places", type=int, nargs="+", default=[2000, 20_000, 200_000])
     parser.add_argument("--searched", type=int, default=2000, help="largest plan that is searched for too")
+    parser.add_argument("--finished", type=int, default=20_000, help="largest job that is made up and opened")
     parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -211,8 +210,11 @@ def main() -> None:
     rows = []
     for places in options.places:
         with tempfile.TemporaryDirectory() as folder:
-            finished(Path(folder), places)
-            for stage in ("search", "fetch", "again")[places > options.searched :]:
+            for stage, most in ("search", options.searched), ("fetch", places), ("again", options.finished):
+                if places > most:
+                    continue
+                if stage != "search":
+                    {"fetch": tasks_file, "again": finished}[stage](Path(folder), places)
                 rows.append(measured(stage, Path(folder), places))
                 print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     worst = max(row["peak memory MB"] for row in rows)

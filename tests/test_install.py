@@ -28,7 +28,7 @@ def test_environment_lists_what_pyproject_lists():
     assert listed.pop("python") == PROJECT["requires-python"]
     listed.pop("pip")
     assert {CONDA_NAMES.get(name, name): version for name, version in listed.items()} == requirements(
-        "lab", "stac", "cluster", "umap", "index", "onnx"
+        "lab", "stac", "cluster", "earthengine", "umap", "index", "onnx"
     )
 
 

@@ -193,6 +193,18 @@ def test_an_open_cube_keeps_its_length_while_the_store_grows(tmp_path):
     assert len(mapped) == 3
 
 
+@pytest.mark.parametrize("fractions", [(24, 0), (0, 24)])
+def test_times_are_kept_to_the_second_whatever_comes_before_and_behind(fractions, tmp_path):
+    """Archives state milliseconds; with them xarray would take another unit for some of the rows."""
+    blocks = [small_cube(2), small_cube(2, first=2)]
+    for block, milliseconds in zip(blocks, fractions, strict=True):
+        block["time"] = block["time"] + np.timedelta64(milliseconds, "ms")
+    save_cube(blocks[0], tmp_path / "c.zarr")
+    append(tmp_path / "c.zarr", blocks[1])
+    times = open_cube(tmp_path / "c.zarr")["time"].values
+    np.testing.assert_array_equal(times, np.concatenate([small_cube(2)["time"]] * 2))
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [

@@ -42,8 +42,8 @@ def add_gather(commands: Any) -> None:
     gather.add_argument(
         "--source",
         default="simulated",
-        help="simulated, earth-search, planetary-computer, a folder or file of STAC items, or with - a "
-        "folder of imagery (simulated)",
+        help="simulated, earth-search, planetary-computer, earth-engine, a folder or file of STAC items, or "
+        "with - a folder of imagery (simulated)",
     )
     gather.add_argument("--seasons", type=count, metavar="N", help="dates per place (5)")
     gather.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seco_lab.catalogs.api import StacApi, earth_search
 from seco_lab.catalogs.base import Asset, BBox, Catalog, CatalogError, Scene
 from seco_lab.catalogs.bias import given_up_by
+from seco_lab.catalogs.earth_engine import EarthEngine
 from seco_lab.catalogs.find import find_scenes
 from seco_lab.catalogs.geoparquet import save_scenes
 from seco_lab.catalogs.items import NotASceneError, item_of, scene_of
@@ -27,6 +28,7 @@ __all__ = [
     "earth_search",
     "PlanetaryComputer",
     "SasTokens",
+    "EarthEngine",
     "LocalCatalog",
     "open_catalog",
     "SimulatedCatalog",

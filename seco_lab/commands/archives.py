@@ -64,11 +64,13 @@ def catalog_named(source: str) -> Catalog:
         return catalogs.earth_search()
     if source == "planetary-computer":
         return catalogs.PlanetaryComputer()
+    if source == "earth-engine":
+        return catalogs.EarthEngine()
     if Path(source).exists():
         return catalogs.open_catalog(source)
     raise LookupError(
-        f"unknown source {source!r}: wanted simulated, earth-search, planetary-computer, or a folder of STAC "
-        "items or a stac-geoparquet file that is there"
+        f"unknown source {source!r}: wanted simulated, earth-search, planetary-computer, earth-engine, or a "
+        "folder of STAC items or a stac-geoparquet file that is there"
     )
 
 

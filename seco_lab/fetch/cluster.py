@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from seco_lab.fetch.jobs import Job, Wanted
-from seco_lab.fetch.local import Pace
+from seco_lab.fetch.local import Pace, reader_of
 from seco_lab.fetch.outcome import FAILED, Outcome
 from seco_lab.fetch.place import fetch_place
-from seco_lab.remote import AllParts, CogReader, Signer
+from seco_lab.remote import Signer
 from seco_lab.remote.together import all_of
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def fetch_group(jobs: Sequence[Job], wanted: Wanted, signer: Signer, pace: Pace)
     """What a worker does: some places, at once."""
 
     async def read() -> list[Outcome]:
-        async with AllParts(signer, most_requests=pace.requests, silence_s=pace.silence_s) as parts:
-            reader = CogReader(parts)
+        async with reader_of(signer, pace) as reader:
             return await all_of(fetch_place(reader, job, wanted) for job in jobs)
 
     return asyncio.run(read())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 from seco_lab.fetch.jobs import Job, Wanted
 from seco_lab.fetch.outcome import Outcome
 from seco_lab.fetch.place import fetch_place
-from seco_lab.remote import AllParts, CogReader, Signer
+from seco_lab.remote import AllParts, CogReader, OwnReader, Signer, WindowReader
 from seco_lab.remote.client import MOST_REQUESTS
 
 _LOOK_UP_S = 0.5  # how long a waiting caller may be deaf to an interrupt
@@ -35,6 +35,17 @@ class Pace:
     def __post_init__(self) -> None:
         if self.places < 1 or self.requests < 1 or self.silence_s <= 0:
             raise ValueError(f"places, requests and silence_s must be positive, got {self}")
+
+
+@asynccontextmanager
+async def reader_of(signer: Signer, pace: Pace) -> AsyncIterator[WindowReader]:
+    """What reads windows: of GeoTIFFs, unless the catalogue gives pixels itself."""
+    if isinstance(signer, OwnReader):
+        with closing(signer.reader(pace.requests)) as reader:
+            yield reader
+    else:
+        async with AllParts(signer, most_requests=pace.requests, silence_s=pace.silence_s) as parts:
+            yield CogReader(parts)
 
 
 class LocalReading:
@@ -60,7 +71,6 @@ class LocalReading:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task | None = None
         self._begun = threading.Event()
-        self.requests_at_once = 0
 
     def __enter__(self) -> LocalReading:
         """Begins to read."""
@@ -110,13 +120,10 @@ class LocalReading:
         # A place counts until the caller has taken it, so that results cannot fill the memory.
         self._free = asyncio.Semaphore(self._pace.places)
         self._begun.set()
-        pace = {"most_requests": self._pace.requests, "silence_s": self._pace.silence_s}
-        async with AllParts(self._signer, **pace) as parts, asyncio.TaskGroup() as group:
-            reader = CogReader(parts)
+        async with reader_of(self._signer, self._pace) as reader, asyncio.TaskGroup() as group:
             for job in self._jobs:
                 await self._free.acquire()
-                self.requests_at_once = parts.requests_at_once
                 group.create_task(self._read(reader, job))
 
-    async def _read(self, reader: CogReader, job: Job) -> None:
+    async def _read(self, reader: WindowReader, job: Job) -> None:
         self._results.put(await fetch_place(reader, job, self._wanted))

@@ -12,7 +12,6 @@ from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.fetch.scene import Image, Look, SceneReader
 from seco_lab.remote import (
     ChangedError,
-    CogReader,
     CorruptError,
     DeniedError,
     GoneError,
@@ -20,6 +19,7 @@ from seco_lab.remote import (
     RemoteError,
     Traffic,
     UnsupportedError,
+    WindowReader,
 )
 from seco_lab.remote.together import all_of
 
@@ -55,7 +55,7 @@ class _Season:
         self.look = self.image = None
 
 
-async def fetch_place(reader: CogReader, job: Job, wanted: Wanted) -> Outcome:
+async def fetch_place(reader: WindowReader, job: Job, wanted: Wanted) -> Outcome:
     """All seasons of a place.
 
     The classifications of all seasons come first: a place that is cloudy in its last season costs a few small
@@ -81,7 +81,7 @@ async def fetch_place(reader: CogReader, job: Job, wanted: Wanted) -> Outcome:
 
 
 class _Place:
-    def __init__(self, reader: CogReader, job: Job, wanted: Wanted, traffic: Traffic) -> None:
+    def __init__(self, reader: WindowReader, job: Job, wanted: Wanted, traffic: Traffic) -> None:
         self._job = job
         self._wanted = wanted
         self._scenes = SceneReader(reader, job, wanted, traffic)

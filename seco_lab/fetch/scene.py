@@ -18,7 +18,7 @@ from seco_lab.fetch.jobs import SCL, Candidate, Job, Wanted
 from seco_lab.fetch.offset import offset_in, remove_offset
 from seco_lab.fetch.outcome import Provenance
 from seco_lab.fetch.quality import Quality, dark_ground, quality_of
-from seco_lab.remote import CogReader, Traffic, UnsupportedError
+from seco_lab.remote import Traffic, UnsupportedError, WindowReader
 from seco_lab.remote.cog import Opened
 from seco_lab.remote.together import all_of
 from seco_lab.sources.baseline import without_offset
@@ -67,7 +67,7 @@ class SceneReader:
         traffic: Counts what the place costs.
     """
 
-    def __init__(self, reader: CogReader, job: Job, wanted: Wanted, traffic: Traffic) -> None:
+    def __init__(self, reader: WindowReader, job: Job, wanted: Wanted, traffic: Traffic) -> None:
         self._reader = reader
         self._job = job
         self._wanted = wanted

@@ -15,8 +15,10 @@ from seco_lab.remote.errors import (
     UnsupportedError,
 )
 from seco_lab.remote.parts import AllParts
+from seco_lab.remote.windows import OwnReader, WindowReader
 
 __all__ = [
     "AllParts", "CogReader", "Part", "Parts", "Signer", "Traffic", "Unsigned", "RemoteError", "GoneError",
     "DeniedError", "ChangedError", "CorruptError", "UnreachableError", "NoRangesError", "UnsupportedError",
+    "WindowReader", "OwnReader",
 ]  # fmt: skip

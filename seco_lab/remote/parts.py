@@ -44,11 +44,6 @@ class AllParts:
         names = ("requests", "bytes", "retries", "seconds")
         return Traffic(**{name: sum(getattr(one, name) for one in both) for name in names})
 
-    @property
-    def requests_at_once(self) -> int:
-        """How many requests the hosts bear at a time, as learnt so far; 0 where none was asked."""
-        return sum(int(gate.limit) for gate in self._http.gates.values())
-
     async def read(
         self, href: str, start: int, stop: int, *, version: str | None = None, traffic: Traffic | None = None
     ) -> Part:

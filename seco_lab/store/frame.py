@@ -53,11 +53,17 @@ def write_frame(cube: xr.Dataset, folder: Path) -> ShardLayout:
 
 
 def _without_pixels(cube: xr.Dataset) -> xr.Dataset:
-    """The small variables, in memory, without encodings that another file gave them."""
+    """The small variables, in memory, without encodings that another file gave them; times to the second.
+
+    Fractions would make xarray take another unit than that of the rows before or behind.
+    """
     frame = cube.drop_vars(PIXELS).load().drop_encoding()
     for name, variable in frame.variables.items():
         if variable.dtype.kind == "O":  # of an empty object array nobody could tell that it holds text
             frame[name] = (variable.dims, variable.values.astype(np.dtypes.StringDType()), variable.attrs)
+        if variable.dtype.kind == "M":
+            seconds = variable.values.astype("datetime64[s]").astype(variable.dtype)
+            frame[name] = (variable.dims, seconds, variable.attrs)
     return frame
 
 
