@@ -58,14 +58,15 @@ def test_seco_finds_places_again_in_other_seasons(real_data, tmp_path):
     cube, run = str(tmp_path / "series.zarr"), str(tmp_path / "run")
     gather = ["--seasons", "5", "--size-px", "64", "--bands", "B02,B03,B04", "--out", cube]
     assert main(["gather", "-", "--source", str(real_data / "s2_timeseries_boadella"), *gather]) == 0
-    options = ["--encoder", "resnet18-narrow", "--steps", "100", "--batch", "16", "--size-px", "32"]
+    options = ["--encoder", "resnet18-narrow", "--steps", "100", "--batch", "16", "--size-px", "48"]
     assert main(["pretrain", cube, "--method", "seco", *options, "--out", run]) == 0
     encoder, contract = load_encoder(run)
     untrained = encoder_named(encoder.name, encoder.in_channels).eval()
     opened = open_cube(cube).load()
     assert opened.sizes["patch"] == 25
     trained, before = (
-        season_retrieval(weights, replace(contract, size_px=40), opened, crop_px=40).mean()
+        season_retrieval(weights, replace(contract, size_px=48), opened, crop_px=48).mean()
         for weights in (encoder, untrained)
     )
-    assert trained > before > 1 / 25
+    assert trained > before + 0.05  # three seeds: 0.28 to 0.29, untrained 0.18
+    assert before > 1 / 25
