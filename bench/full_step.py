@@ -78,12 +78,12 @@ def build(method_name: str, path: Path, *, ready: bool) -> Step:
 
 
 def main() -> None:
-    options = options_of(__doc__)
+    options = options_of(__doc__, tuple(METHODS))
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cube.zarr"
         store_cube(path)
-        for name in METHODS:
+        for name in options.methods:
             pair = {
                 f"{name}, {what}": partial(build, name, path, ready=what == MODEL) for what in (FULL, MODEL)
             }
@@ -93,7 +93,7 @@ def main() -> None:
         name: median(
             b / a for a, b in zip(seconds[f"{name}, {FULL}"], seconds[f"{name}, {MODEL}"], strict=True)
         )
-        for name in METHODS
+        for name in options.methods
     }
     for row in rows:
         name, _, what = str(row["step"]).rpartition(", ")

@@ -221,8 +221,10 @@ def measure(
     return seconds, missing
 
 
-def options_of(description: str | None) -> argparse.Namespace:
+def options_of(description: str | None, methods: tuple[str, ...] = ()) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    if methods:
+        parser.add_argument("--methods", nargs="+", choices=methods, default=methods, help="only these")
     parser.add_argument("--json", help="file for the result")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=3, help="steps of each contestant a round")
