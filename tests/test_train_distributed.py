@@ -202,8 +202,8 @@ def test_worker_that_hangs_is_lost_after_the_timeout(tmp_path):
         stopped = time.monotonic()
         _, told = workers[0].communicate(timeout=60)
         assert workers[0].returncode != 0
-        # The timeout is 4 s; the rest is for the end of Python on a busy machine.
-        assert time.monotonic() - stopped < 25
+        # The timeout is 10 s; the rest is for the end of Python on a busy machine.
+        assert time.monotonic() - stopped < 31
         assert f"ProcessLostError: {LOST}" in told
     finally:
         for worker in workers:

@@ -176,7 +176,7 @@ def command_line(folder):
 
 def patient_run(folder, **config):
     """A run that saves at every step."""
-    config = {"steps": 40, "save_every_minutes": 1e-9, "process_timeout_s": 4, **config}
+    config = {"steps": 40, "save_every_minutes": 1e-9, "process_timeout_s": 10, **config}
     return tiny_run(folder, method=METHODS["seco"](), batches=Eight(), **config)
 
 
