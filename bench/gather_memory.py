@@ -30,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 SEASONS, CANDIDATES, BANDS = 5, 4, ("B02", "B04", "B05")
 SIZE_PX, TINY_PX, PLACES_READ, BLOCK, AT_ONCE, TARGET_MB = 48, 2, 300, 500, 10_000, 1000
-STORED = "'stored', '', '', NULL, 1, 4, 9, 0, 1, ''"
 HREF = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/sentinel-s2-l2a-cogs/33/U/UP/2021/6"
 
 
@@ -112,8 +111,6 @@ def finished(folder: Path, places: int) -> None:
     with Journal(journal_path(out)) as journal:
         asked = {"fetch": json.dumps(journal.request())}
     tiny = replace(wanted, size_px=TINY_PX)
-    text = json.dumps(asdict(image)).replace("%", "%%")
-    text = text.replace('"patch": ""', '"patch": "%s"').replace('"season": 0', '"season": %d')
     with closing(sqlite3.connect(journal_path(out))) as file, file:
         for first in range(0, places, AT_ONCE):
             names = [f"place-{number:06d}" for number in range(first, min(first + AT_ONCE, places))]
