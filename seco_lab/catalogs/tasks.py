@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seco_lab import __version__
 from seco_lab.places.files import read_about, read_geoparquet, rejected_path, write_geoparquet
 from seco_lab.places.parts import points_writer, read_parts
+from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,8 +154,12 @@ def save_tasks(tasks: TaskList, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".parquet":
         raise ValueError(f"tasks are saved as .parquet, got {path.name}")
-    if isinstance(tasks, Tasks):
-        _check(tasks.table.columns, tasks.about, path)
+    if isinstance(tasks, StoredTasks):
+        for file, target in ((rejected_path(tasks.path), rejected_path(path)), (tasks.path, path)):
+            with whole_file(target) as partial:
+                shutil.copyfile(file, partial)
+        return path
+    _check(tasks.table.columns, tasks.about, path)
     write_tasks(tasks.parts(), lambda: tasks.rejected, tasks.about, path)
     return path
 
