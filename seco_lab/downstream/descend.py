@@ -1,4 +1,4 @@
-"""One step down the loss, as every training of this part makes it."""
+"""One step down the loss, as the trainings of whole networks make it; heads on features are in ``heads``."""
 
 from __future__ import annotations
 

@@ -48,9 +48,8 @@ def still_png(
     _put_points(world, _map_pixels(lonlat[order]), shades)
     _put_points(square, plane[order] * PLANE_PX, shades)
     picture, buffer = Image.fromarray(whole), io.BytesIO()
-    picture.putpalette(
-        palette
-    )  # the widget waits for this picture: a palette is quick, and a third of the bytes
+    # The widget waits for this picture: a palette is quick, and a third of the bytes.
+    picture.putpalette(palette)
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
