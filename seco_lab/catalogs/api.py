@@ -11,6 +11,7 @@ import numpy as np
 
 from seco_lab.catalogs.base import BBox, CatalogError, Scene
 from seco_lab.catalogs.local import scenes_of
+from seco_lab.remote.base import Unsigned
 
 if TYPE_CHECKING:
     from pystac_client import Client
@@ -19,7 +20,7 @@ PAGE = 100  # items of Earth Search weigh 40 kB, and its answers may not weigh m
 _STALE_PAGES = 3
 
 
-class StacApi:
+class StacApi(Unsigned):
     """A STAC API with a Sentinel-2 L2A collection.
 
     Args:
@@ -64,14 +65,6 @@ class StacApi:
             return scenes_of(items, self.name) if items else []
         except ValueError as error:
             raise CatalogError(str(error)) from error
-
-    def sign(self, href: str) -> str:
-        """The address itself: the files are public."""
-        return href
-
-    def resign(self, href: str) -> str:
-        """The address itself."""
-        return href
 
     @cached_property
     def _client(self) -> Client:

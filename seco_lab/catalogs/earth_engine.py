@@ -14,13 +14,14 @@ from shapely.geometry import mapping, shape
 
 from seco_lab.catalogs.base import Asset, BBox, CatalogError, Scene
 from seco_lab.catalogs.items import band_of
+from seco_lab.remote.base import Unsigned
 from seco_lab.remote.earth_engine import SCHEME, EarthEngineReader, grid_of
 
 COLLECTION = "COPERNICUS/S2_SR_HARMONIZED"
 _HOST = "https://earthengine-highvolume.googleapis.com"  # for many small requests
 
 
-class EarthEngine:
+class EarthEngine(Unsigned):
     """Scenes of Earth Engine; needs ``earthengine-api``, an account and a project.
 
     Written by the documentation of the client and tested against a stand-in for its four calls: nobody has
@@ -50,14 +51,6 @@ class EarthEngine:
     def search(self, bbox: BBox, start: np.datetime64, end: np.datetime64) -> list[Scene]:
         """All scenes that meet the box in that time."""
         return [scene_of_image(image) for image in self._images(bbox, start, end)]
-
-    def sign(self, href: str) -> str:
-        """The address itself."""
-        return href
-
-    def resign(self, href: str) -> str:
-        """The address itself."""
-        return href
 
     def reader(self, most_requests: int) -> EarthEngineReader:
         """Reads windows of its images, which are no files."""

@@ -13,9 +13,10 @@ import shapely
 from seco_lab.catalogs.base import BBox, Scene
 from seco_lab.catalogs.geoparquet import items_in_parquet, read_scenes
 from seco_lab.catalogs.items import NotASceneError, scene_of
+from seco_lab.remote.base import Unsigned
 
 
-class LocalCatalog:
+class LocalCatalog(Unsigned):
     """Scenes in memory, searched like an archive; their files are read where their hrefs point.
 
     Args:
@@ -44,14 +45,6 @@ class LocalCatalog:
         inside = (self._time[found] >= start) & (self._time[found] <= end)
         found = found[inside]
         return list(self._scenes[found[np.argsort(self._time[found], kind="stable")]])
-
-    def sign(self, href: str) -> str:
-        """The address itself."""
-        return href
-
-    def resign(self, href: str) -> str:
-        """The address itself."""
-        return href
 
 
 def open_catalog(path: str | Path) -> LocalCatalog:

@@ -13,6 +13,7 @@ from seco_lab.catalogs.base import Asset, BBox, Scene
 from seco_lab.catalogs.grid import TileGrid
 from seco_lab.catalogs.items import BANDS, SCL
 from seco_lab.catalogs.mgrs import TILE_M, outline_of, tiles_in, touches
+from seco_lab.remote.base import Unsigned
 from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.world.acquisition import REVISIT_DAYS, passes_near
 from seco_lab.world.atmosphere import cloud_amount
@@ -25,7 +26,7 @@ _LOOKS = (0.17, 0.5, 0.83)  # where on each axis the sky over a tile is looked a
 _RESOLUTION_M = {band: 20 if band == SCL else SENTINEL2_L2A.band(band).resolution_m for band in BANDS}
 
 
-class SimulatedCatalog:
+class SimulatedCatalog(Unsigned):
     """Scenes of the simulated world over the real grid of tiles, a pure function of seed, tile and day.
 
     A satellite comes by every five days; every other pass shows only the west of a tile, as at the edge of a
@@ -54,14 +55,6 @@ class SimulatedCatalog:
             for scene in self._passes(tile, grid, start, end)
             if touches(scene.footprint, box)
         ]
-
-    def sign(self, href: str) -> str:
-        """The address itself."""
-        return href
-
-    def resign(self, href: str) -> str:
-        """The address itself."""
-        return href
 
     def _passes(self, tile: str, grid: TileGrid, start: np.datetime64, end: np.datetime64) -> Iterator[Scene]:
         first, last = int(days_of(start)), int(days_of(end))
