@@ -103,10 +103,16 @@ class EmbeddingExplorer(ExplorerAnswers):
             space=first,
             problems=list(self.scene.problems),
         )
-        self.on_msg(Requests(self))
+        self._requests = Requests(self)
+        self.on_msg(self._requests)
         self._ready = True
         self._show_space()
         self._continue()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take changes from the browser, then answer the questions that were asked after them."""
+        super().set_state(sync_data)
+        self._requests.answer_held()
 
     @property
     def selection(self) -> GeoDataFrame:

@@ -23,10 +23,14 @@ class Requests:
 
     A question that fails is answered, too, without buffers, and its reason is shown under the widget: the
     browser waits for each number.
+
+    A message can overtake changes of state that the browser made before it and still holds back; ``asked``
+    travels with those changes, and a question is held until its number has come.
     """
 
     def __init__(self, explorer: EmbeddingExplorer) -> None:
         self._explorer = explorer
+        self._held: list[Mapping[str, Any]] = []
         self._ways = {
             "frame": self._frame,
             "places": self._places,
@@ -37,7 +41,20 @@ class Requests:
         }
 
     def __call__(self, _widget: Any, content: Mapping[str, Any], _buffers: Sequence[Any]) -> None:
-        """Answer one message."""
+        """Answer one message, or hold it until the changes before it are here."""
+        self._held.append(content)
+        self.answer_held()
+
+    def answer_held(self) -> None:
+        """Answer the questions whose changes of state have come."""
+        held, self._held = self._held, []
+        for content in held:
+            if content["number"] > self._explorer.asked:
+                self._held.append(content)
+            else:
+                self._answer(content)
+
+    def _answer(self, content: Mapping[str, Any]) -> None:
         try:
             answer, buffers = self._ways[content["ask"]](content)
             said = ""

@@ -1,4 +1,5 @@
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -117,10 +118,28 @@ def ask(explorer, **question):
     heard = []
     explorer.send = lambda content, buffers=None: heard.append((content, buffers))
     explorer._handle_custom_msg({"number": 7, **question}, [])
+    explorer.set_state({"asked": 7})
     (content, buffers), *more = heard
     assert content["answers"] == 7
     assert not more
+    explorer.asked = 0
     return content, buffers
+
+
+def test_a_question_waits_for_what_was_done_before_it(explorer):
+    heard = []
+    explorer.send = lambda content, buffers=None: heard.append((content, buffers))
+    explorer.set_state({"classes": [{"name": "wet", "colour": "#0072B2"}], "marks": [[3, 0]]})
+    explorer._handle_custom_msg({"ask": "save_labels", "number": 2}, [])
+    explorer._handle_custom_msg({"ask": "find", "text": "Berlin", "number": 3}, [])
+    explorer.set_state({"melt": 0.5})
+    assert not heard
+    explorer.set_state({"asked": 2, "marks": [[3, 0], [5, 0]]})
+    ((content, buffers),) = heard
+    assert content["answers"] == 2
+    assert set(json.loads(buffers[0])["labels"]) == {"p3", "p5"}
+    explorer.set_state({"asked": 3})
+    assert [content["answers"] for content, _ in heard] == [2, 3]
 
 
 def test_the_selection_is_a_table_and_a_file(explorer, tmp_path):

@@ -31,9 +31,11 @@ export function numbers(view, Kind) {
 }
 
 // Questions that are answered once, in contrast to state that stays: asked by message, matched by number.
+// Changes of state may wait for the kernel while a message goes at once. `asked` goes with the changes, and the kernel
+// answers a question only once its number has come, so an answer knows all that was done before it was asked.
 export class Questions {
   constructor(model) {
-    Object.assign(this, { model, open: new Map(), next: 1 });
+    Object.assign(this, { model, open: new Map() });
     this.hear = (content, buffers) => {
       const waiting = this.open.get(content?.answers);
       if (!waiting) return;
@@ -43,9 +45,11 @@ export class Questions {
     model.on("msg:custom", this.hear);
   }
   ask(what, details = {}) {
-    const number = this.next++;
+    const number = (this.model.get("asked") ?? 0) + 1;
     return new Promise((resolve) => {
       this.open.set(number, resolve);
+      this.model.set("asked", number);
+      this.model.save_changes();
       this.model.send({ ask: what, number, ...details });
     });
   }
