@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seco_lab.batch import Batch, Batches, Share, generator_for, sent
 from seco_lab.input_spec import InputSpec
+from seco_lab.nn.devices import memory_layout
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.guards import check_first_batch
 
@@ -67,7 +68,7 @@ class StepInput:
         if not self._checked:
             check_first_batch(views, self._spec)
             self._checked = True
-        layout = torch.channels_last if self._config.channels_last else torch.contiguous_format
+        layout = memory_layout(self._device) if self._config.channels_last else torch.contiguous_format
         return batch, {name: view.contiguous(memory_format=layout) for name, view in views.items()}
 
     def _with_views(self, batch: Batch, step: int) -> tuple[Batch, dict[str, Tensor]]:

@@ -15,7 +15,7 @@ from seco_lab.batch import Batch, Batches
 from seco_lab.checkpoints import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import Method, StepOutput
-from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory
+from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory, memory_layout
 from seco_lab.nn.processes import from_main, is_main, join_processes, main_does, process_count, together
 from seco_lab.nn.synced_batchnorm import sync_batchnorm
 from seco_lab.train.agreement import check_free, check_identity, check_parts, check_same_everywhere, identity
@@ -116,7 +116,7 @@ class PretrainingRun:
     def _place(self, method: nn.Module) -> None:
         if together() and self.config.batchnorm == "synced":
             sync_batchnorm(method)
-        layout = torch.channels_last if self.config.channels_last else torch.preserve_format
+        layout = memory_layout(self.device) if self.config.channels_last else torch.preserve_format
         method.to(self.device, memory_format=layout)
         method.train()
         if self.config.compile:
