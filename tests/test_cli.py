@@ -282,6 +282,18 @@ def test_another_configuration_is_refused(run_path, cube_path, capsys):
     assert "config.lr" in told(capsys)
 
 
+def test_length_of_a_run_is_fixed_once_it_was_saved(run_path, cube_path, tmp_path, capsys):
+    assert main([*seco(cube_path, 4), "--out", str(run_path), "--resume"]) == 2
+    assert "has 3 steps, and 4 are asked for; its schedule is fixed: leave --steps" in told(capsys)
+    # Killed before its first checkpoint, a run leaves nothing that binds the next one.
+    out = tmp_path / "r"
+    out.mkdir()
+    (out / "run.json").write_text('{"steps": 9}')
+    for more in ([], ["--resume"]):
+        assert main([*seco(cube_path, 1), "--out", str(out), *more]) == 0
+        assert json.loads((out / "run.json").read_text())["steps"] == 1
+
+
 def test_truncated_checkpoint(run_path, cube_path, tmp_path, capsys):
     broken = tmp_path / "broken.pt"
     data = (run_path / "checkpoint.pt").read_bytes()

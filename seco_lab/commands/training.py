@@ -120,7 +120,7 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
     data = open_data(args.cube, args.split)
     stored = from_main(_stored_steps(out)) if args.resume else None
     parts = _Parts(args, recipe, data)
-    steps = stored or parts.steps_wanted()
+    steps = _checked_steps(args, parts.steps_wanted(), stored)
     if steps is None:
         steps = parts.steps_in(args.minutes)
         _say_once(f"{args.minutes:g} minutes are enough for {steps} steps")
@@ -226,14 +226,36 @@ def _schedule(name: str, warmup_steps: int) -> Any:
     return known[name]
 
 
+def _checked_steps(args: argparse.Namespace, wanted: int | None, stored: int | None) -> int | None:
+    """Steps of the run that is there, else those wanted.
+
+    Raises:
+        ValueError: Another length is asked for than that of the run that is there.
+    """
+    asked = next((f"--{name}" for name in ("steps", "epochs") if getattr(args, name) is not None), None)
+    if stored is not None and asked and wanted != stored:
+        raise ValueError(
+            f"the run in {args.out} has {stored} steps, and {wanted} are asked for; its schedule is fixed: "
+            f"leave {asked} out, or train anew in another folder"
+        )
+    return wanted if stored is None else stored
+
+
 def _stored_steps(out: Path) -> int | None:
+    """Length of the run that is there; what was killed before its first checkpoint binds nobody."""
     path = out / RUN_FILE
-    return json.loads(path.read_text())["steps"] if path.exists() else None
+    return json.loads(path.read_text())["steps"] if _is_saved(out) and path.exists() else None
+
+
+def _is_saved(out: Path) -> bool:
+    from seco_lab.checkpoints import CHECKPOINT_NAME
+
+    return (out / CHECKPOINT_NAME).exists()
 
 
 def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
     """Write down what was asked for at first, so that a resumed run has the same length."""
-    if (out / RUN_FILE).exists():
+    if _is_saved(out):
         return
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
     content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}

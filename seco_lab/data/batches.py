@@ -87,7 +87,8 @@ class CubeBatches:
         side = reader.shape[3:]
         self._pick = Picker(
             usable_seasons(cube),
-            checked_rows(rows, reader.shape[0]),
+            # The description was read first; a writer may have appended patches since.
+            checked_rows(rows, cube.sizes["patch"]),
             batch_size=batch_size,
             seasons=seasons,
             side=side,
