@@ -238,6 +238,31 @@ def test_filtered_table_leaves_gaps(cube, tmp_path):
     assert np.isnan(again["embedding"].values[1, 0]).all()
 
 
+@pytest.mark.parametrize("lists", ["fixed", "free"])
+def test_vectors_that_another_program_left_empty_are_missing(cube, tmp_path, lists):
+    found = embed(tiny_encoder(), cube, SPEC, device="cpu")
+    save_embeddings(found, tmp_path / "e.parquet")
+    table = pq.read_table(tmp_path / "e.parquet")
+    place = table.column_names.index("embedding")
+    # Half of them, where the rest would fill every row with half a vector.
+    vectors = [vector if row % 2 else None for row, vector in enumerate(table["embedding"].to_pylist())]
+    kind = table["embedding"].type if lists == "fixed" else pa.list_(pa.float32())
+    holed = table.set_column(place, "embedding", pa.array(vectors, kind))
+    pq.write_table(holed, tmp_path / "f.parquet")
+    wanted = found["embedding"].values.copy()
+    wanted.reshape(18, -1)[::2] = np.nan
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "f.parquet")["embedding"], wanted)
+    uneven = [[1.0], *vectors[1:]]
+    pq.write_table(
+        table.set_column(place, "embedding", pa.array(uneven, pa.list_(pa.float32()))), tmp_path / "g.parquet"
+    )
+    with pytest.raises(ValueError, match="wanted vectors of one length, got lengths from 1 to 32"):
+        open_embeddings(tmp_path / "g.parquet")
+    pq.write_table(table.slice(0, 0), tmp_path / "h.parquet")
+    with pytest.raises(ValueError, match="holds no embeddings: the table has no rows"):
+        open_embeddings(tmp_path / "h.parquet")
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(b"nonsense", "not a whole Parquet"), (None, "lacks the columns")]
 )
