@@ -98,6 +98,19 @@ def test_interrupt_inside_a_step_lets_it_finish(undisturbed, tmp_path):
     assert steady(run.folder) == steady(undisturbed.folder)
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_while_saving_doubles_no_row(undisturbed, tmp_path, monkeypatch):
+    run = tiny_run(tmp_path / "run", steps=9)
+    run._look_every = 10  # as on a GPU, where rows wait for each other
+    next(run), next(run)
+    monkeypatch.setattr(os, "fsync", lambda handle: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run.save()
+    monkeypatch.undo()
+    finish(run)
+    assert steady(run.folder) == steady(undisturbed.folder)
+
+
 def test_adamw_is_a_word_and_resumes_to_the_bit(undisturbed, tmp_path):
     whole = tiny_run(steps=6, optimizer="adamw", lr=0.002)
     finish(whole)

@@ -242,7 +242,8 @@ class PretrainingRun:
         self._claim()
         # An attempt that fails is not repeated at each step.
         self._saved_at = self._seconds
-        path = main_does(self._write)
+        with finish_first():
+            path = main_does(self._write)
         self._saved_step = self.step
         return path
 
