@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,9 +92,13 @@ def centred_grids(
     """
     heights = [len(r) for r in rows]
     sizes = [len(r) * len(c) for r, c in zip(rows, columns, strict=True)]
-    salt = np.repeat(np.array([salt & _MASK for salt in salts], np.uint32), heights)
-    by_row = scramble((salt ^ (_joined(rows) * _STEPS[0][0])) + _STEPS[0][1])
-    by_column = _joined(columns) * _STEPS[1][0]
+    points = _joined([*rows, *columns])
+    by_row, by_column = points[: sum(heights)], points[sum(heights) :]
+    by_row *= _STEPS[0][0]
+    by_row ^= np.array([salt & _MASK for salt in salts], np.uint32).repeat(heights)
+    by_row += _STEPS[0][1]
+    by_row = scramble(by_row)
+    by_column *= _STEPS[1][0]
     mixed = np.empty(sum(sizes), np.uint32)
     grids, row, column, start = [], 0, 0, 0
     for height, size in zip(heights, sizes, strict=True):
@@ -108,12 +113,16 @@ def centred_grids(
     mixed += _STEPS[1][1]
     # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
     numbers = (scramble(mixed) ^ _HIGHEST).view(np.int32).astype(np.float32)
-    numbers *= np.repeat(np.array(spreads, np.float32) * np.float32(2**-32), sizes)
+    numbers *= (np.array(spreads, np.float32) * np.float32(2**-32)).repeat(sizes)
     return [numbers[grid].reshape(height, -1) for grid, height in grids]
 
 
 def _joined(ranges: Sequence[range]) -> NDArray[np.uint32]:
-    return np.concatenate([np.arange(r.start, r.stop) for r in ranges]).astype(np.uint32)
+    """The numbers of all ranges, one range after the other."""
+    lengths = [len(r) for r in ranges]
+    before = accumulate(lengths, initial=0)
+    shifts = np.array([r.start - start for r, start in zip(ranges, before, strict=False)])
+    return (shifts.repeat(lengths) + np.arange(sum(lengths))).astype(np.uint32)
 
 
 TABLE = 512
