@@ -75,7 +75,16 @@ class Districts:
     @property
     def present(self) -> NDArray[np.int64]:
         """Characters that the window really shows."""
-        return np.unique(self.character[np.unique(self.index)])
+        seen = np.bincount(self.index.ravel(), minlength=len(self.key)) > 0
+        return np.flatnonzero(np.bincount(self.character[seen]))
+
+    def at(self, values: NDArray) -> NDArray:
+        """A value of each district, shape (D,), at its pixels, shape (size, size)."""
+        return values.take(self.index, mode="clip")  # which asks nothing of the numbers and so is fastest
+
+    def among(self, *characters: Character) -> NDArray[np.bool_]:
+        """Which districts are of one of these characters, shape (D,)."""
+        return (self.character[:, None] == np.array(characters)).any(1)
 
     def draw(self, stream: int) -> NDArray[np.float32]:
         """One number in [0, 1) a district, shape (D,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,6 +70,32 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
 def uniform(salt: int, *parts: ArrayLike) -> NDArray[np.float32]:
     """One number in [0, 1) for each element of ``parts``."""
     return (hashed(salt, *parts) >> _S8).astype(np.float32) * _UNIT
+
+
+class Runs(NamedTuple):
+    """Neighbours that are alike, told once: positions where each run begins, and how long it is."""
+
+    first: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+    def spread(self, values: NDArray) -> NDArray:
+        """A value of each run at all of its members, flat."""
+        return values.repeat(self.length)
+
+
+def runs(*parts: NDArray) -> Runs:
+    """The runs of arrays of one shape: within each, all of the arrays stay the same; rows follow each other.
+
+    Parcels are some pixels wide, so what belongs to them costs a fraction when it is drawn once a run.
+    """
+    flat = [part.ravel() for part in parts]
+    new = np.empty(flat[0].size + 1, bool)
+    new[[0, -1]] = True
+    np.not_equal(flat[0][1:], flat[0][:-1], out=new[1:-1])
+    for part in flat[1:]:
+        new[1:-1] |= part[1:] != part[:-1]
+    bounds = np.flatnonzero(new)
+    return Runs(bounds[:-1], bounds[1:] - bounds[:-1])
 
 
 def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:

@@ -116,4 +116,4 @@ def grain(image: NDArray[np.float32], frame: Frame, day: int, bands: tuple[str, 
 def counts(image: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Reflectance x 10000 as uint16; measured pixels are at least 1, as 0 means no data."""
     scaled = image * np.float32(1e4)
-    return np.clip(np.rint(scaled, out=scaled), 1, 20_000, out=scaled).astype(np.uint16)
+    return np.rint(scaled, out=scaled).clip(1, 20_000, out=scaled).astype(np.uint16)
