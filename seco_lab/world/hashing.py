@@ -41,9 +41,9 @@ def chance(salt: int, *parts: int) -> float:
 
 
 def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Spread every bit of the input over all bits of the output (two multiply and shift rounds)."""
+    """Spread every bit of the input over all bits of the output, in place (two multiply and shift rounds)."""
     shifted = value >> _S16
-    value = value ^ shifted
+    value ^= shifted
     value *= _FIRST
     value ^= np.right_shift(value, _S15, out=shifted)
     value *= _SECOND
@@ -62,14 +62,24 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
     for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:
-            word = word.astype(np.int64).astype(np.uint32)
-        value = scramble((value ^ (word * odd)) + step)
+            word = word.astype(np.uint32)  # negative numbers wrap round
+        value = value ^ (word * odd)
+        value += step
+        scramble(value)
     return value
 
 
 def uniform(salt: int, *parts: ArrayLike) -> NDArray[np.float32]:
     """One number in [0, 1) for each element of ``parts``."""
-    return (hashed(salt, *parts) >> _S8).astype(np.float32) * _UNIT
+    return _unit(hashed(salt, *parts))
+
+
+def _unit(value: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """Hashes as numbers in [0, 1); it may write over them."""
+    value >>= _S8
+    numbers = value.astype(np.float32)
+    numbers *= _UNIT
+    return numbers
 
 
 class Runs(NamedTuple):
@@ -100,8 +110,7 @@ def runs(*parts: NDArray) -> Runs:
 
 def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:
     """One number in [0, 1) for each hash; another ``stream`` gives independent numbers of the same hashes."""
-    mixed = scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK))
-    return (mixed >> _S8).astype(np.float32) * _UNIT
+    return _unit(scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK)))
 
 
 def centred_grids(
@@ -124,7 +133,7 @@ def centred_grids(
     by_row *= _STEPS[0][0]
     by_row ^= np.array([salt & _MASK for salt in salts], np.uint32).repeat(heights)
     by_row += _STEPS[0][1]
-    by_row = scramble(by_row)
+    scramble(by_row)
     by_column *= _STEPS[1][0]
     mixed = np.empty(sum(sizes), np.uint32)
     grids, row, column, start = [], 0, 0, 0
@@ -139,7 +148,9 @@ def centred_grids(
         row, column, start = row + height, column + width, start + size
     mixed += _STEPS[1][1]
     # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
-    numbers = (scramble(mixed) ^ _HIGHEST).view(np.int32).astype(np.float32)
+    scramble(mixed)
+    mixed ^= _HIGHEST
+    numbers = mixed.view(np.int32).astype(np.float32)
     numbers *= (np.array(spreads, np.float32) * np.float32(2**-32)).repeat(sizes)
     return [numbers[grid].reshape(height, -1) for grid, height in grids]
 
