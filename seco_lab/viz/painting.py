@@ -75,6 +75,12 @@ class Look:
     clusters: int = 8
     compare: str = ""
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The explorer's traits that these colours answer: the browser may ask for others by now."""
+        plain = {name: getattr(self, name) for name in ("clusters", "season", "space", "compare")}
+        return {"colour_by": self.by, **plain}
+
 
 class Painter:
     """Colours and legends of a scene; what is slow to find is kept until something else is asked."""
