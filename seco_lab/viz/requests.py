@@ -21,8 +21,8 @@ Answer = tuple[dict[str, Any], list[bytes]]
 class Requests:
     """Answers messages ``{"ask": .., "asker": .., "number": .., ...}``.
 
-    An answer is ``{"asker": .., "answers": number, ...}`` and buffers. A question that fails is answered, too,
-    without buffers, and its reason is shown under the widget: the browser waits for each number.
+    An answer is ``{"asker": .., "answers": number, ...}`` and buffers. A question that fails is answered,
+    too, without buffers, and its reason is shown under the widget: the browser waits for each number.
 
     A message can overtake changes of state that the browser made before it and still holds back; ``asked``
     travels with those changes, and a question is held until its number has come. Each view in each page
