@@ -190,6 +190,18 @@ def test_appended_patches_equal_a_whole_cube(tmp_path, steps):
     assert bytes_of(tmp_path / "a.zarr") == bytes_of(tmp_path / "b.zarr"), "however it came there"
 
 
+def test_texts_of_numpy_and_of_any_length_join_what_is_there(tmp_path):
+    """Names that a user gave come as texts of one length, and must cut neither those before nor be cut."""
+    cubes = [rich_cube(2, first) for first in (0, 2, 4)]
+    names = [["long-name-0", "long-name-1"], ["b", "c"], ["a longer name still", "d"]]
+    for cube, some in zip(cubes, names, strict=True):
+        cube.coords["patch"] = np.array(some)
+    save_cube(cubes[0], tmp_path / "a.zarr")
+    for cube in cubes[1:]:
+        append(tmp_path / "a.zarr", cube)
+    assert open_cube(tmp_path / "a.zarr")["patch"].values.tolist() == [*itertools.chain(*names)]
+
+
 def bytes_of(store):
     return {file.relative_to(store): file.read_bytes() for file in store.rglob("*") if file.is_file()}
 
@@ -233,6 +245,10 @@ def test_times_are_kept_to_the_second_whatever_comes_before_and_behind(fractions
                 lambda c: c.assign(reflectance=c["reflectance"].astype("u1"))
             ),
             "stores uint16, the new",
+        ),
+        (
+            lambda: rich_cube(2, first=20).pipe(lambda c: c.assign(label=c["label"] + 0.5)),
+            "keeps label as int64, which cannot hold 0.5",
         ),
     ],
 )
