@@ -1,6 +1,7 @@
 """The command line: what it makes, what it says, and how it ends."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -331,6 +332,16 @@ def test_length_of_a_run_is_fixed_once_it_was_saved(run_path, cube_path, tmp_pat
     for more in ([], ["--resume"]):
         assert main([*seco(cube_path, 1), "--out", str(out), *more]) == 0
         assert json.loads((out / "run.json").read_text())["steps"] == 1
+
+
+def test_a_run_of_another_process_is_left_alone(cube_path, tmp_path, capsys):
+    fcntl = pytest.importorskip("fcntl")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert main([*seco(cube_path, 1), "--out", str(tmp_path)]) == 2
+    os.close(handle)
+    assert "another process works in" in told(capsys)
+    assert os.listdir(tmp_path) == []
 
 
 def test_truncated_checkpoint(run_path, cube_path, tmp_path, capsys):
