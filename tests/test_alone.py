@@ -10,7 +10,7 @@ fcntl = pytest.importorskip("fcntl")
 
 
 def free(folder):
-    """Whether another process could claim it: locks of two open files exclude each other as two processes do."""
+    """Whether another process could claim it: two open files exclude each other as two processes do."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
