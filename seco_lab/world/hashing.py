@@ -51,14 +51,14 @@ def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return value
 
 
-def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
+def hashed(salt: int | NDArray[np.integer], *parts: ArrayLike) -> NDArray[np.uint32]:
     """One 32-bit number for each element.
 
     Args:
-        salt: Any integer; another salt gives unrelated numbers.
+        salt: Any integer, or several that broadcast; another salt gives unrelated numbers.
         parts: Integer arrays (negative numbers allowed) that broadcast together.
     """
-    value = np.array([salt & _MASK], np.uint32)
+    value = np.array([salt & _MASK] if isinstance(salt, int) else salt, np.uint32)
     for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:
@@ -69,7 +69,7 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
     return value
 
 
-def uniform(salt: int, *parts: ArrayLike) -> NDArray[np.float32]:
+def uniform(salt: int | NDArray[np.integer], *parts: ArrayLike) -> NDArray[np.float32]:
     """One number in [0, 1) for each element of ``parts``."""
     return _unit(hashed(salt, *parts))
 

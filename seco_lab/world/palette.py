@@ -82,12 +82,7 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     swing = swing * _NUMBERS[kind, 3][..., None]
     tone = _tone(scene, rows, kind, season)[..., None]
     mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
-    turned = (0, 2, 1)
-    return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)))
-
-
-def _c(array: NDArray) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, np.float32)
+    return Palette(*(each.astype(np.float32, copy=False).transpose(0, 2, 1) for each in (mean, swing)))
 
 
 def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
