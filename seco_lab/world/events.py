@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.lines import river_distance
+from seco_lab.world.lines import distances
 from seco_lab.world.noise import noise
 from seco_lab.world.patchwork import Layer, edge
 
@@ -87,7 +87,7 @@ def _halls(u: NDArray, v: NDArray, plot: NDArray) -> NDArray[np.float32]:
 
 def _flood(frame: Frame, window: EventWindow, cover: NDArray) -> list[Layer]:
     """Rivers over their banks; one flood in the window for a region of 20 km."""
-    away = river_distance(frame)
+    (away,) = distances(frame, "river")
     if away.min() > 250:
         return []
     x, y = frame.square(20_000)

@@ -13,7 +13,7 @@ from seco_lab.world.districts import Character, Districts, districts
 from seco_lab.world.events import EventWindow, events
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import hashed, runs
-from seco_lab.world.lines import motorways, rivers, small_roads
+from seco_lab.world.lines import lines
 from seco_lab.world.patchwork import Layer, Patchwork
 from seco_lab.world.water import water
 
@@ -96,7 +96,7 @@ def build_scene(frame: Frame, window: EventWindow | None = None) -> Scene:
     """
     place = districts(frame)
     ground, layers = _ground(frame, place)
-    layers += small_roads(frame, place) + rivers(frame, place) + motorways(frame, place)
+    layers += lines(frame, place)
     if window is not None:
         layers += events(frame, window, _cover_now(ground.cover, layers))
     rows, base, paints = _paints(ground, layers, place)
