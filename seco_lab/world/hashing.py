@@ -58,7 +58,7 @@ def hashed(salt: int | NDArray[np.integer], *parts: ArrayLike) -> NDArray[np.uin
         salt: Any integer, or several that broadcast; another salt gives unrelated numbers.
         parts: Integer arrays (negative numbers allowed) that broadcast together.
     """
-    value = np.array([salt & _MASK] if isinstance(salt, int) else salt, np.uint32)
+    value = np.array([salt & _MASK], np.uint32) if isinstance(salt, int) else salt.astype(np.uint32)
     for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:

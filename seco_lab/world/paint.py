@@ -24,13 +24,15 @@ def painted(
         standing_on: What :func:`standing` says of the days.
         elevation: Of the sun, radians, shape (T,): furrows and crowns show more under a low sun.
     """
-    contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)[:, None]
-    plain = np.stack([colours.mean.transpose(2, 0, 1), colours.swing.transpose(2, 0, 1)])
-    table = np.concatenate([plain, plain * contrast])
+    contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)
+    bands, count = colours.mean.shape[1:]
+    plain = np.concatenate([colours.mean.transpose(2, 0, 1), colours.swing.transpose(2, 0, 1)])
+    plain = plain.reshape(2 * count, -1)
+    table = np.concatenate([plain, plain * contrast.repeat(bands)]).reshape(4 * count, -1, bands)
     planes: dict[int, NDArray[np.float32]] = {}
     for layers, which in standing_on.items():
         mixture = _mixture(scene, [scene.paints[k] for k in layers])
-        some = table[:, :, which].reshape(mixture.shape[1], -1)
+        some = (table if len(standing_on) == 1 else table[:, which]).reshape(len(table), -1)
         image = (mixture @ some).reshape(scene.base.size, len(which), -1)
         for position, t in enumerate(which):
             planes[t] = image[:, position].T
