@@ -201,10 +201,11 @@ class SimulatedSource:
         size_px = int(size_px)
         pixels = np.empty((*days.shape, len(names), size_px, size_px), np.uint16)
         cloud, truths = np.zeros(days.shape, np.float32), []
+        windows = {site.window for site in sites}  # a view prepares its bands once, and few windows differ
+        views = {window: View(self.sensor, names, window, self.clouds) for window in windows}
         for row, (site, wanted) in enumerate(self._each(sites, days)):
             scene = build_scene(site.frame, self.change_window)
-            view = View(self.sensor, names, site.window, self.clouds)
-            pixels[row], cloud[row] = render(scene, wanted, view)
+            pixels[row], cloud[row] = render(scene, wanted, views[site.window])
             if labelled:
                 truths.append(truth_on(scene, int(wanted[0]), site.window))
         return make_cube(
