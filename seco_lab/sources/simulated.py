@@ -42,7 +42,10 @@ class SimulatedSource:
     """Believable Sentinel-2 patches of anywhere on Earth on any day, a pure function of seed, place and day.
 
     Coordinates, climates, coasts, sun and calendar are those of the Earth; what stands on the ground is
-    invented. Patches that touch or overlap agree, and neither the order nor the grouping of calls matters.
+    invented. Patches that touch or overlap agree on the ground, and neither the order nor the grouping of
+    calls matters. Light, haze, amount of cloud, registration and passes are those of the square of 20 to
+    100 km that the middle of a patch lies in: across the border of such squares, overlapping patches differ
+    as two scenes do.
 
     Args:
         seed: Which world, 0 or more.
