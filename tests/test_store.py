@@ -131,6 +131,21 @@ def test_mapped_cube_travels_and_closes_old_maps(tmp_path, monkeypatch):
     assert len(mapped._maps) == 2
 
 
+def test_a_cube_is_found_again_from_another_working_folder_and_missed_when_it_is_gone(tmp_path, monkeypatch):
+    cube = small_cube(patches=2)
+    save_cube(cube, tmp_path / "here" / "c.zarr")
+    monkeypatch.chdir(tmp_path / "here")
+    mapped, lazy, late = MappedCube("c.zarr"), open_cube("c.zarr"), MappedCube("c.zarr")
+    monkeypatch.chdir(tmp_path)
+    wanted = cube["reflectance"].values
+    assert np.array_equal(mapped.patch(1), wanted[1])
+    assert np.array_equal(lazy["reflectance"].values, wanted)
+    shutil.rmtree(tmp_path / "here" / "c.zarr")
+    # A shard that was never written holds zeros; a cube that was moved away does not.
+    with pytest.raises(FileNotFoundError, match=r"no cube at .*c\.zarr any more"):
+        late.patch(1)
+
+
 def test_memory_of_the_process_stays_bounded(tmp_path, monkeypatch):
     def mapped_kib():
         lines = Path("/proc/self/status").read_text().splitlines()

@@ -270,6 +270,19 @@ def test_other_addresses(root):
         run(read_any("s3://bucket/a.bin"))
 
 
+def test_an_archive_on_a_disk_needs_no_optional_package(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.delitem(sys.modules, "seco_lab.remote.client")
+
+    async def read_any(href):
+        async with AllParts(Unsigned(), most_requests=4, silence_s=1) as parts:
+            return (await parts.read(href, 5, 10)).content, parts.traffic.requests
+
+    assert run(read_any(str(root / "a.bin"))) == (CONTENT[5:10], 1)
+    with pytest.raises(ImportError, match=r"https://a.example needs aiohttp.* 'seco-lab\[stac\]'"):
+        run(read_any("https://a.example/a.bin"))
+
+
 def test_the_interpreter_ends_well(root):
     code = (
         "import asyncio, sys; from seco_lab.remote import *\n"
