@@ -100,7 +100,7 @@ def points_metadata() -> str:
 def is_as_written(path: Path) -> bool:
     """Whether the rows of a table are, byte for byte, those that a ``PointsWriter`` wrote.
 
-    A second's work where reading the rows takes minutes. False as well for a table that another program wrote
+    Done in seconds where reading the rows takes minutes. False as well for a table that another program wrote
     anew with the same rows.
     """
     import pyarrow.parquet as pq
