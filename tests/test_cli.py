@@ -1,6 +1,7 @@
 """The command line: what it makes, what it says, and how it ends."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -167,6 +168,45 @@ def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, caps
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == steps
 
 
+def test_pretrain_starts_from_weights_and_their_contract(cube_path, run_path, tmp_path, capsys):
+    args = ["pretrain", str(cube_path), *TINY[2:], "--steps", "1", "--lr", "1e-9", "--method", "moco"]
+    args += ["--weights", str(run_path), "--seed", "5", "--out", str(tmp_path / "r")]
+    assert main(args) == 0
+    assert "resnet18-narrow of B04, B03, B02 of sentinel2-l2a in dn" in capsys.readouterr().err
+    (first, told_by), (second, kept) = (load_encoder(path) for path in (run_path, tmp_path / "r"))
+    assert kept == told_by
+    assert all(
+        torch.allclose(a, b, atol=1e-5) for a, b in zip(first.parameters(), second.parameters(), strict=True)
+    )
+
+
+def test_pretrain_measures_the_contract_of_bare_weights_on_request(cube_path, run_path, tmp_path, capsys):
+    bare, args = tmp_path / "bare.pt", ["pretrain", str(cube_path), *TINY[2:], "--steps", "1"]
+    torch.save(load_encoder(run_path)[0].state_dict(), bare)
+    args += ["--weights", str(bare), "--out", str(tmp_path / "r")]
+    assert main(args) == 2
+    assert "contract" in told(capsys)
+    assert main([*args, "--spec", "cube"]) == 0
+    assert load_encoder(tmp_path / "r")[1] == load_encoder(run_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--weights", "RUN", "--encoder", "resnet18"], "the weights tell the encoder"),
+        (["--weights", "RUN", "--bands", "rgb"], "the weights tell the bands, or --spec cube"),
+        (["--weights", "no.pt"], "no.pt"),
+        (["--spec", "seco"], "without --weights the contract is measured"),
+    ],
+)
+def test_pretrain_refuses_two_ways_to_start(options, said, cube_path, run_path, tmp_path, capsys):
+    out = tmp_path / "r"
+    options = [str(run_path) if word == "RUN" else word for word in options]
+    assert main(["pretrain", str(cube_path), "--batch", "4", *options, "--out", str(out)]) == 2
+    assert said in told(capsys)
+    assert not out.exists()
+
+
 def test_embed_and_explore(cube_path, run_path, tmp_path, capsys):
     table, page = tmp_path / "e.parquet", tmp_path / "map.html"
     assert main(["embed", str(cube_path), "--weights", str(run_path), "--out", str(table)]) == 0
@@ -282,6 +322,28 @@ def test_another_configuration_is_refused(run_path, cube_path, capsys):
     assert "config.lr" in told(capsys)
 
 
+def test_length_of_a_run_is_fixed_once_it_was_saved(run_path, cube_path, tmp_path, capsys):
+    assert main([*seco(cube_path, 4), "--out", str(run_path), "--resume"]) == 2
+    assert "was begun with 3 steps, and its learning rate falls over them, got 4" in told(capsys)
+    # Killed before its first checkpoint, a run leaves nothing that binds the next one.
+    out = tmp_path / "r"
+    out.mkdir()
+    (out / "run.json").write_text('{"steps": 9}')
+    for more in ([], ["--resume"]):
+        assert main([*seco(cube_path, 1), "--out", str(out), *more]) == 0
+        assert json.loads((out / "run.json").read_text())["steps"] == 1
+
+
+def test_a_run_of_another_process_is_left_alone(cube_path, tmp_path, capsys):
+    fcntl = pytest.importorskip("fcntl")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert main([*seco(cube_path, 1), "--out", str(tmp_path)]) == 2
+    os.close(handle)
+    assert "another process works in" in told(capsys)
+    assert os.listdir(tmp_path) == []
+
+
 def test_truncated_checkpoint(run_path, cube_path, tmp_path, capsys):
     broken = tmp_path / "broken.pt"
     data = (run_path / "checkpoint.pt").read_bytes()
@@ -303,7 +365,7 @@ def test_missing_files_and_unknown_folders(tmp_path, capsys):
 def test_a_place_that_cannot_be_written_is_named(cube_path, tmp_path, capsys):
     (tmp_path / "taken").write_text("a file where a folder is wanted")
     assert main([*seco(cube_path, 1), "--out", str(tmp_path / "taken" / "run")]) == 2
-    assert re.search(r"taken/run/\S+ cannot be read or written: not a directory$", told(capsys))
+    assert re.search(r"taken/run\S* cannot be read or written: not a directory$", told(capsys))
 
 
 def test_unknown_option_and_missing_argument(capsys):

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -43,6 +45,17 @@ def test_constraints_pin_every_direct_dependency_within_its_range():
     assert set(wanted) <= set(pins), f"not pinned: {set(wanted) - set(pins)}"
     for name, lower in wanted.items():
         assert version(pins[name]) >= version(lower.removeprefix(">=")), name
+
+
+def test_pinned_packages_take_the_first_python_that_the_toolkit_takes():
+    first = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    pins = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    for name in pins:
+        try:
+            wanted = metadata.metadata(name).get("Requires-Python")
+        except metadata.PackageNotFoundError:  # of another system, or an extra that is not installed
+            continue
+        assert wanted is None or SpecifierSet(wanted).contains(first), f"{name} wants Python {wanted}"
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -28,14 +28,30 @@ def add_pretrain(commands: Any) -> None:
         "compares years, seco-eco the phases of the plants' year (seco)",
     )
     pretrain.add_argument(
-        "--encoder", default="resnet18", help="resnet18, resnet34, resnet50 or resnet18-narrow (resnet18)"
+        "--encoder", metavar="NAME", help="resnet18, resnet34, resnet50 or resnet18-narrow (resnet18)"
     )
     pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     pretrain.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
+    _add_start(pretrain)
     _add_length(pretrain)
     _add_data(pretrain)
     _add_tuning(pretrain)
     _add_processes(pretrain)
+
+
+def _add_start(pretrain: Any) -> None:
+    group = pretrain.add_argument_group(
+        "where it starts", "with --weights, the file also tells encoder, bands and input contract"
+    )
+    group.add_argument(
+        "--weights", metavar="RUN_OR_FILE", help="weights to go on from: a run, or a file old or new (random)"
+    )
+    group.add_argument(
+        "--spec",
+        metavar="NAME_OR_JSON",
+        help="input contract of weights that do not tell theirs: a name of weights list, a JSON file, or "
+        "cube, which measures it on the data",
+    )
 
 
 def _add_length(pretrain: Any) -> None:
@@ -54,7 +70,7 @@ def _add_data(pretrain: Any) -> None:
     group.add_argument(
         "--size-px", type=count, metavar="PX", help="height and width of the views (96, or the patch)"
     )
-    group.add_argument("--bands", default="rgb", help="rgb, all, or names such as B08,B04,B03 (rgb)")
+    group.add_argument("--bands", metavar="NAMES", help="rgb, all, or names such as B08,B04,B03 (rgb)")
     group.add_argument("--split", help="use only the patches of this split, where the cube has splits")
     group.add_argument("--strength", help="of the views: paper, gassl or mild (more of the colours stays)")
 

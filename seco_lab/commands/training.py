@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 import xarray as xr
 
 from seco_lab import __version__
+from seco_lab.alone import claim_folder
 from seco_lab.commands.say import say
 from seco_lab.whole import whole_file
 
 RUN_FILE = "run.json"
 VIEW_PX = 96
+EPOCHS = 200  # where no length is asked for; both papers train as long
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,11 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
     data = open_data(args.cube, args.split)
     stored = from_main(_stored_steps(out)) if args.resume else None
     parts = _Parts(args, recipe, data)
-    steps = stored or parts.steps_wanted()
-    if steps is None:
-        steps = parts.steps_in(args.minutes)
-        _say_once(f"{args.minutes:g} minutes are enough for {steps} steps")
+    if args.weights is not None:
+        spec = parts.spec
+        fed = f"{', '.join(spec.bands)} of {spec.sensor} in {spec.unit}"
+        _say_once(f"starts from {args.weights}: {parts.encoder.settings()['name']} of {fed}")
+    steps = _length(parts, stored, out)
     tuning = parts.tuning(steps)
     run = parts.run(steps, tuning, out)
     _say_once(f"{steps} steps: {tuning.text(recipe.uses)}")
@@ -131,18 +135,36 @@ def _build(args: argparse.Namespace, out: Path) -> Any:
     return run
 
 
+def _length(parts: _Parts, stored: int | None, out: Path) -> int:
+    """Steps of the run: those that it was begun with, those that were asked for, or as many as fit."""
+    asked, minutes = parts.steps_asked(), parts.args.minutes
+    if stored is not None:
+        if asked not in (None, stored):
+            raise ValueError(
+                f"{out} was begun with {stored} steps, and its learning rate falls over them, got {asked}; "
+                "leave the number out to go on, or train longer from it: --weights with this folder and "
+                "another --out"
+            )
+        return stored
+    if asked is not None:
+        return asked
+    if minutes is None:
+        return parts.steps_of(EPOCHS)
+    steps = parts.steps_in(minutes)
+    _say_once(f"{minutes:g} minutes are enough for {steps} steps")
+    return steps
+
+
 class _Parts:
     """Batches, views and method of a run whose length is not known yet."""
 
     def __init__(self, args: argparse.Namespace, recipe: Any, data: Data) -> None:
-        from seco_lab.data import input_spec_for
+        from seco_lab.commands.starting import start_of
 
         side = min(data.cube.sizes["y"], data.cube.sizes["x"])
         self.args, self.recipe, self.data = args, recipe, data
         self.size_px = args.size_px or min(VIEW_PX, side)
-        self.spec = input_spec_for(
-            data.cube, bands=args.bands, size_px=self.size_px, rows=data.rows, seed=args.seed
-        )
+        self.encoder, self.spec = start_of(args, data, self.size_px)
         self.batches = self._batches()
 
     def _batches(self) -> Any:
@@ -161,13 +183,13 @@ class _Parts:
         )
         return batches if pick is None else PickedSeasons(batches, pick, seed=args.seed)
 
-    def steps_wanted(self) -> int | None:
-        """Steps asked for by number or by epochs; None where minutes were given."""
-        if self.args.minutes is not None:
-            return None
-        if self.args.steps is not None:
-            return self.args.steps
-        epochs = 200 if self.args.epochs is None else self.args.epochs
+    def steps_asked(self) -> int | None:
+        """Steps asked for by number or by epochs."""
+        epochs = self.args.epochs
+        return self.args.steps if epochs is None else self.steps_of(epochs)
+
+    def steps_of(self, epochs: float) -> int:
+        """Steps of so many passes over the data."""
         return max(1, round(epochs * self.batches.steps_per_epoch))
 
     def tuning(self, steps: int) -> Any:
@@ -183,16 +205,14 @@ class _Parts:
 
     def run(self, steps: int, tuning: Any, out: Path | None) -> Any:
         from seco_lab.commands.recipes import STRENGTHS, Ingredients, queue_for
-        from seco_lab.nn.encoders import encoder_named
         from seco_lab.train import PretrainingRun, TrainConfig
 
-        encoder = encoder_named(self.args.encoder, len(self.spec.bands), seed=self.args.seed)
         samples = self.batches.steps_per_epoch * self.args.batch
         queue = self.args.queue
         if queue is None:
             queue = queue_for(samples, self.args.batch, tuning.queue_batches, keys=tuning.queue_keys)
         given = Ingredients(self.data.cube, len(self.data.patches), queue, tuning, self.args.seed)
-        method = self.recipe.build(encoder, given)
+        method = self.recipe.build(deepcopy(self.encoder), given)
         config = TrainConfig(
             steps=steps,
             optimizer=tuning.optimizer,
@@ -227,14 +247,27 @@ def _schedule(name: str, warmup_steps: int) -> Any:
 
 
 def _stored_steps(out: Path) -> int | None:
+    """Length of the run that is there; what was killed before its first checkpoint binds nobody."""
     path = out / RUN_FILE
-    return json.loads(path.read_text())["steps"] if path.exists() else None
+    return json.loads(path.read_text())["steps"] if _is_saved(out) and path.exists() else None
+
+
+def _is_saved(out: Path) -> bool:
+    from seco_lab.checkpoints import CHECKPOINT_NAME
+
+    return (out / CHECKPOINT_NAME).exists()
 
 
 def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
-    """Write down what was asked for at first, so that a resumed run has the same length."""
-    if (out / RUN_FILE).exists():
+    """Write down what was asked for at first, so that a resumed run has the same length.
+
+    Raises:
+        FileExistsError: Another process trains there.
+    """
+    if _is_saved(out):
         return
+    out.mkdir(parents=True, exist_ok=True)
+    claim_folder(out)
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
     content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}
     with whole_file(out / RUN_FILE) as partial:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.input_spec import InputSpec
+from seco_lab.places.parts import points_metadata
 from seco_lab.whole import whole_file
 
 _REQUIRED = ("patch", "season", "lon", "lat", "time", "embedding")
@@ -92,7 +94,7 @@ def _write(tables: Iterator[pa.Table], path: Path) -> None:
 def _tables(parts: Iterable[xr.Dataset], attrs: dict[str, Any]) -> Iterator[pa.Table]:
     for part in parts:
         columns = _columns(part)
-        metadata = {b"geo": json.dumps(_geo_metadata()).encode()}
+        metadata = {b"geo": points_metadata().encode()}
         about = {
             "attrs": attrs,
             "format_version": 1,
@@ -144,13 +146,6 @@ def _points(lon: NDArray, lat: NDArray) -> NDArray[np.object_]:
     return points
 
 
-def _geo_metadata() -> dict[str, Any]:
-    from pyproj import CRS
-
-    geometry = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
-    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
-
-
 def open_embeddings(path: str | Path) -> xr.Dataset:
     """Embeddings from a table that ``save_embeddings`` or ``embed_to`` wrote.
 
@@ -159,7 +154,7 @@ def open_embeddings(path: str | Path) -> xr.Dataset:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: Not a Parquet table of embeddings.
+        ValueError: Not a Parquet table of embeddings, or one without rows.
     """
     path = Path(path)
     if not path.is_file():
@@ -171,6 +166,8 @@ def open_embeddings(path: str | Path) -> xr.Dataset:
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise ValueError(f"{path} is not a table of embeddings: it lacks the columns {', '.join(missing)}")
+    if not len(table):
+        raise ValueError(f"{path} holds no embeddings: the table has no rows")
     stored = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
     return _to_dataset(table, stored.get("attrs", {}), stored.get("dims", {}))
 
@@ -198,8 +195,23 @@ def _to_dataset(table: pa.Table, attrs: dict[str, Any], dims: dict[str, list[str
 
 
 def _vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1).astype(np.float32, copy=False)
+    """Vectors (rows, D); NaN where another program left a cell empty.
+
+    Raises:
+        ValueError: Vectors of different lengths.
+    """
+    cells = column.combine_chunks()
+    known = cells.is_valid().to_numpy(zero_copy_only=False)
+    filled = cells.drop_null()
+    lengths = np.unique(pc.list_value_length(filled).to_numpy(zero_copy_only=False))
+    if len(lengths) > 1:
+        raise ValueError(f"wanted vectors of one length, got lengths from {lengths[0]} to {lengths[-1]}")
+    flat = filled.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    if known.all():
+        return flat.reshape(len(cells), -1)
+    vectors = np.full((len(cells), int(lengths[0]) if len(lengths) else 0), np.nan, np.float32)
+    vectors[known] = flat.reshape(len(filled), -1) if len(filled) else flat
+    return vectors
 
 
 def _gridded(values: NDArray, index: tuple[NDArray, ...], shape: tuple[int, ...]) -> NDArray:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from seco_lab.explore.clusters import Clusters, cluster
 from seco_lab.explore.examples import best_rows, more_like, query_of
-from seco_lab.explore.label_files import PlacedLabels, open_classes, open_labels, place_labels, save_labels
+from seco_lab.explore.label_files import (
+    LabelFile,
+    PlacedLabels,
+    open_label_file,
+    open_labels,
+    place_labels,
+    save_labels,
+)
 from seco_lab.explore.labelling import REST, Labeller, Learned
 from seco_lab.explore.models import Compared, compare_models
 from seco_lab.explore.seasons import LeadingChange, leading_change, season_spread
@@ -15,6 +22,7 @@ __all__ = [
     "Clusters",
     "Compared",
     "Directions",
+    "LabelFile",
     "Labeller",
     "LeadingChange",
     "Learned",
@@ -25,7 +33,7 @@ __all__ = [
     "compare_models",
     "leading_change",
     "more_like",
-    "open_classes",
+    "open_label_file",
     "open_labels",
     "place_labels",
     "query_of",

@@ -45,6 +45,19 @@ class PlacedLabels:
         )
 
 
+@dataclass(frozen=True)
+class LabelFile:
+    """What a file of labels holds.
+
+    Attributes:
+        labels: Patch name -> class.
+        classes: Class -> its colour, in their order; empty where the file tells none.
+    """
+
+    labels: dict[str, str]
+    classes: dict[str, str]
+
+
 def place_labels(labels: Mapping[str, str], patches: Sequence[str] | NDArray) -> PlacedLabels:
     """Find labelled patches among places.
 
@@ -101,34 +114,25 @@ def open_labels(path: str | Path) -> dict[str, str]:
         FileNotFoundError: No such file.
         ValueError: Not a file of labels, or one that labels a patch in two ways; the message names it.
     """
+    return open_label_file(path).labels
+
+
+def open_label_file(path: str | Path) -> LabelFile:
+    """Labels and the colours of their classes, read once.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Not a file of labels, or one that labels a patch in two ways; the message names it.
+    """
     path = _checked(path)
     if not path.is_file():
         raise FileNotFoundError(f"no labels at {path}")
-    pairs = _from_json(path) if path.suffix == ".json" else _from_parquet(path)
+    pairs, classes = _from_json(path) if path.suffix == ".json" else _from_parquet(path)
     labels: dict[str, str] = {}
     for patch, label in pairs:
         if labels.setdefault(patch, label) != label:
             raise ValueError(f"{path} labels patch {patch!r} twice, as {labels[patch]!r} and as {label!r}")
-    return labels
-
-
-def open_classes(path: str | Path) -> dict[str, str]:
-    """Class -> its colour out of a file of labels, in their order; empty where the file tells none.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: Not a file of labels.
-    """
-    open_labels(path)  # says what is wrong with the file
-    path = Path(path)
-    if path.suffix == ".json":
-        told = json.loads(path.read_text(encoding="utf-8")).get("classes", {})
-        return {str(name): str(colour) for name, colour in told.items()}
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path).to_pydict()
-    pairs = zip(table["label"], table.get("colour", []), strict=False)
-    return {str(name): str(colour) for name, colour in pairs if name is not None and colour is not None}
+    return LabelFile(labels, classes)
 
 
 def _checked(path: str | Path) -> Path:
@@ -155,17 +159,22 @@ def _table(
     return gpd.GeoDataFrame(columns, geometry=points, crs=4326)
 
 
-def _from_json(path: Path) -> list[tuple[str, str]]:
+def _from_json(path: Path) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Pairs of patch and class, and the colours of the classes."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not a file of labels: it is no JSON text ({error})") from error
     if not isinstance(content, dict) or not isinstance(content.get("labels"), dict):
         raise ValueError(f'{path} is not a file of labels: wanted {{"labels": {{patch: class, ...}}}}')
-    return [(str(patch), str(label)) for patch, label in content["labels"].items()]
+    pairs = [(str(patch), str(label)) for patch, label in content["labels"].items()]
+    told = content.get("classes")
+    colours = told if isinstance(told, dict) else {}
+    return pairs, {str(name): str(colour) for name, colour in colours.items()}
 
 
-def _from_parquet(path: Path) -> list[tuple[str, str]]:
+def _from_parquet(path: Path) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Pairs of patch and class, and the colours of the classes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -176,5 +185,12 @@ def _from_parquet(path: Path) -> list[tuple[str, str]]:
     missing = [name for name in ("patch", "label") if name not in table.column_names]
     if missing:
         raise ValueError(f"{path} is not a file of labels: it lacks the columns {', '.join(missing)}")
-    pairs = zip(table["patch"].to_pylist(), table["label"].to_pylist(), strict=True)
-    return [(str(patch), str(label)) for patch, label in pairs if label is not None]
+    columns = {
+        name: table[name].to_pylist() for name in ("patch", "label", "colour") if name in table.column_names
+    }
+    pairs = zip(columns["patch"], columns["label"], strict=True)
+    tints = zip(columns["label"], columns.get("colour", []), strict=False)
+    return (
+        [(str(patch), str(label)) for patch, label in pairs if label is not None],
+        {str(name): str(tint) for name, tint in tints if name is not None and tint is not None},
+    )

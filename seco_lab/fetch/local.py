@@ -13,7 +13,7 @@ from seco_lab.fetch.jobs import Job, Wanted
 from seco_lab.fetch.outcome import Outcome
 from seco_lab.fetch.place import fetch_place
 from seco_lab.remote import AllParts, CogReader, OwnReader, Signer, WindowReader
-from seco_lab.remote.client import MOST_REQUESTS
+from seco_lab.remote.base import MOST_REQUESTS
 
 _LOOK_UP_S = 0.5  # how long a waiting caller may be deaf to an interrupt
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from seco_lab.fetch.journal import STORED, Journal, journal_path
 from seco_lab.fetch.outcome import REJECTED, Provenance
 from seco_lab.gather.ledger import rejected_path
 from seco_lab.places.files import read_geoparquet, write_geoparquet
-from seco_lab.places.parts import points_writer
+from seco_lab.places.parts import points_writer, read_parts
 from seco_lab.places.regions import countries_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ def read_provenance(out: str | Path, *, columns: Sequence[str] | None = None) ->
 
     table = _there(provenance_path(out))
     return read_geoparquet(table)[0] if columns is None else pd.read_parquet(table, columns=list(columns))
+
+
+def provenance_parts(out: str | Path, columns: Sequence[str]) -> Iterator[DataFrame]:
+    """The same, some thousand rows at a time; all rows of a patch are in one part."""
+    return read_parts(_there(provenance_path(out)), columns, by="patch")
+
+
+def provenance_rows(out: str | Path) -> int:
+    """How many images the provenance tells of."""
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(_there(provenance_path(out))).num_rows
 
 
 def read_rejected(out: str | Path) -> GeoDataFrame:
@@ -105,7 +117,7 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     import geopandas as gpd
     import pandas as pd
 
-    searched = ledger.tasks.rejected
+    searched = _described(ledger.tasks.rejected)
     numbers = ledger.in_state(REJECTED)
     if not len(numbers):
         return searched
@@ -117,3 +129,13 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     columns["continent"] = countries_of(lon, lat)[1]
     read = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326")
     return gpd.GeoDataFrame(pd.concat([searched, read], ignore_index=True)) if len(searched) else read
+
+
+def _described(places: GeoDataFrame) -> GeoDataFrame:
+    """Places with all columns of ``read_rejected``; a plan of the user's own may be without."""
+    if "stratum" not in places:
+        places = places.assign(stratum="")
+    if "continent" not in places:
+        lon, lat = (places[axis].to_numpy(float) for axis in ("lon", "lat"))
+        places = places.assign(continent=countries_of(lon, lat)[1])
+    return places

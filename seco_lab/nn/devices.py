@@ -34,6 +34,11 @@ def _checked(device: torch.device) -> torch.device:
     missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
     if missing.get(device.type, False):
         raise ValueError(f"device {str(device)!r} is not at hand on this machine; use 'auto' or 'cpu'")
+    gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        raise ValueError(
+            f"device {str(device)!r} is not at hand: this machine has {gpus}, counted from cuda:0"
+        )
     return device
 
 
@@ -60,6 +65,15 @@ def bf16_pays(device: torch.device) -> bool:
     if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def memory_layout(device: torch.device) -> torch.memory_format:
+    """How images lie in memory while a network is trained: the bands of a pixel side by side, mostly.
+
+    On Apple GPUs band after band, because BatchNorm's backward pass refuses the other layout there, up to
+    PyTorch 2.13 (pytorch/pytorch pull request 188371).
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 # Options of glibc's mallopt, from malloc.h.

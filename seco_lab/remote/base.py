@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+MOST_REQUESTS = 64  # to one host at a time, unless asked otherwise
+
 
 class Signer(Protocol):
     """Knows with which address a file may be read; every catalogue is one.

@@ -20,12 +20,11 @@ from seco_lab.remote.answers import (
     size_of_file,
     version_of,
 )
-from seco_lab.remote.base import Part, Signer, Traffic
+from seco_lab.remote.base import MOST_REQUESTS, Part, Signer, Traffic
 from seco_lab.remote.errors import ChangedError, DeniedError, UnreachableError
 from seco_lab.remote.gate import Gate
 from seco_lab.remote.retries import PATIENCE_S, TRIES, jittered_s
 
-MOST_REQUESTS = 64
 _CONNECT_S, _SILENCE_S = 15.0, 30.0
 _NETWORK = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ def bars_of(values: Mapping[str, float]) -> list[dict[str, Any]]:
         bars = [
             {"name": name.removeprefix(start), "value": float(value)}
             for name, value in values.items()
-            if name.startswith(start)
+            if name.startswith(start) and math.isfinite(value)
         ]
         if bars:
             panels.append({"title": title, "low": low, "high": high, "bars": bars})

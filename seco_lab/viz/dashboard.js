@@ -53,7 +53,8 @@ function drawPanel(canvas, lines) {
   });
 }
 
-function render({ model, el }) {
+async function render({ model, el }) {
+  await giveEars(model);
   el.classList.add("sd-root");
   const status = node("p", { class: "sd-status", role: "status" });
   const numbers = node("div", { class: "sd-numbers" }), panels = node("div", { class: "sd-panels" });

@@ -65,7 +65,8 @@ class TrainingDashboard:
         self.stop_requested = False
         self._redraw_s, self._drawn = redraw_s, 0.0
         self._bar: tqdm | None = None
-        self._shown = False
+        self._shown = self._shown_by_hand = False
+        self._cell = cell_number()
         self._before: Any = None
         self.widget = _new_widget() if in_notebook() else None
 
@@ -84,12 +85,23 @@ class TrainingDashboard:
             ValueError: The log lacks step, loss or metrics.
             Stopped: Stop was asked for.
         """
+        self._begin_cell()
         self.history.add(log, extra)
         if views is not None and self.widget is not None:
             self.widget.views = data_uri(view_row(views))
         self._show()
         if self.stop_requested or (self.widget is not None and self.widget.stop_requested):
             raise Stopped(f"stopped after step {int(log.step)}; run the cell again to go on")
+
+    def _begin_cell(self) -> None:
+        """In a new cell forget a Stop meant for one before: a busy kernel hears it when all is over."""
+        if self._cell == cell_number():
+            return
+        self._cell = cell_number()
+        self._reset_stop()
+        self._shown = self._shown_by_hand  # a cell that is run again has lost what it showed
+        if self.widget is not None:
+            self.widget.running = False  # changes with the next picture: the button can be pressed again
 
     def _show(self) -> None:
         """Draw if enough time has passed."""
@@ -122,7 +134,7 @@ class TrainingDashboard:
             widget.panels = self.history.panels()
             widget.bars = bars_of(self.history.latest())
             widget.numbers = headline(last, self.total_steps)
-            widget.progress = last["step"] / self.total_steps if self.total_steps else 0.0
+            widget.progress = min(1.0, last["step"] / self.total_steps) if self.total_steps else 0.0
             widget.running = running
             widget.status = "" if running else "Done."
 
@@ -137,9 +149,11 @@ class TrainingDashboard:
         # Displaying again in another cell is wanted: views of one widget stay in step.
         self._shown = False
         self._display_once()
+        self._shown_by_hand = True
 
     def __enter__(self) -> TrainingDashboard:
         """Start to hear Stop between steps; shows the widget in this cell."""
+        self._cell = cell_number()
         self._reset_stop()
         self._shown = False
         self._display_once()
@@ -222,6 +236,15 @@ def in_notebook() -> bool:
         return False
     shell = get_ipython()
     return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def cell_number() -> int:
+    """Number of the notebook's cell that is running, 0 outside notebooks."""
+    if not in_notebook():
+        return 0
+    from IPython import get_ipython
+
+    return int(get_ipython().execution_count)
 
 
 def _new_widget() -> Any:

@@ -7,13 +7,13 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from seco_lab.viz.webassets import read_asset
+from seco_lab.viz.webassets import read_asset, with_ears
 
 
 class DashboardWidget(anywidget.AnyWidget):
     """Curves, bars, numbers, views and the Stop button; filled by ``TrainingDashboard``."""
 
-    _esm = read_asset("dashboard.js")
+    _esm = with_ears(read_asset("dashboard.js"))
     _css = read_asset("dashboard.css")
 
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)

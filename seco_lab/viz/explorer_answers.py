@@ -124,10 +124,6 @@ class ExplorerAnswers(ExplorerTraits):
             self.compare,
         )
 
-    def _show_space(self) -> None:
-        self._show_points()
-        self._show_note()
-
     def _show_note(self) -> None:
         self.space_note = self.scene.season_note(self.space)
         self._show_trails()
@@ -139,18 +135,25 @@ class ExplorerAnswers(ExplorerTraits):
         self._show_colours()
 
     def _show_colours(self) -> None:
-        rgb, legend = self.painter.paint(self._look())
+        look = self._look()
+        try:
+            rgb, legend = self.painter.paint(look)
+        except Exception:
+            self.legend = {"kind": "none", "of": look.asked}
+            raise
         with self.hold_sync():
             self.colours = rgb.tobytes()
-            self.legend = legend
+            self.legend = {**legend, "of": look.asked}
 
     def _show_detail(self) -> None:
         if self.selected < 0:
             self.detail = {}
             return
-        self.detail = self.scene.detail(
+        asked = {name: getattr(self, name) for name in ("selected", "space", "season", "compare")}
+        found = self.scene.detail(
             self.space, self.season, self.selected, self._neighbours, rival=self.compare
         )
+        self.detail = {**found, "of": asked}
 
     def _show_trails(self) -> None:
         self.trails = [{"index": i, "path": self.scene.path(self.space, i)} for i in self.pins]

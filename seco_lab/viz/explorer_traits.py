@@ -40,7 +40,7 @@ class ExplorerTraits(anywidget.AnyWidget):
         liked: Numbers of places to find more of.
         disliked: Numbers of places to find less of.
         pins: Numbers of places whose way through the seasons stays in the plane.
-        asked: Number of the browser's last question; see ``Requests``.
+        asked: Asker (a view in some page) -> number of its last question; see ``Requests``.
         melt: 0 for the Earth, 1 for the plane in the first season, and so on.
     """
 
@@ -86,7 +86,7 @@ class ExplorerTraits(anywidget.AnyWidget):
     classes = _shared(traitlets.List(traitlets.Dict()))
     marks = _shared(traitlets.List())
     learned = _shared(traitlets.Dict())
-    asked = _shared(traitlets.Int(0))
+    asked = traitlets.Dict().tag(sync=True, echo_update=False)
     bookmarks = _shared(traitlets.List(traitlets.Dict()))
     problems = _shared(traitlets.List(traitlets.Unicode()))
 

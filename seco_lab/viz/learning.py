@@ -9,8 +9,7 @@ from seco_lab.explore import (
     REST,
     Labeller,
     Learned,
-    open_classes,
-    open_labels,
+    open_label_file,
     place_labels,
     save_labels,
 )
@@ -105,8 +104,9 @@ class LabelBook:
             FileNotFoundError: No such file.
             ValueError: Not a file of labels.
         """
-        placed = place_labels(open_labels(path), self._scene.table.names)
-        tints = {**open_classes(path), **self.colours}
+        held = open_label_file(path)
+        placed = place_labels(held.labels, self._scene.table.names)
+        tints = {**held.classes, **self.colours}
         self.absent = placed.absent
         names = list(dict.fromkeys([*self.colours, *tints, *sorted(placed.here.values())]))
         palette = class_palette(len(names))

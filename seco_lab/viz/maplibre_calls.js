@@ -26,6 +26,7 @@ class Calls {
     };
   }
   begin() {
+    if (this.gone) return;
     this.loaded = true;
     if (this.whole) this.follow(this.whole);
     else setTimeout(() => { if (!this.whole) this.follow(this.model.get("calls")); }, ANSWER_MS);
@@ -47,7 +48,13 @@ class Calls {
     this.began = true;
     this.early.splice(0).forEach((call) => this.make(call));
   }
+  // The module leaves its map behind, and a browser that has made sixteen takes the oldest away, shown or not.
+  dispose() {
+    this.gone = true;
+    this.react({ calls: [["remove", []]] });
+  }
   make(call) {
+    if (this.gone) return;
     const key = keyOf(call), removes = call[0] in adding;
     if (this.done.has(key) !== removes) return;
     if (removes) this.done.delete(key); else this.done.set(key, call);
@@ -55,4 +62,11 @@ class Calls {
   }
 }
 
-export default { render: ({ model, el }) => DrawnMap.render({ model: new Calls(model).seen(), el }) };
+async function render({ model, el }) {
+  await giveEars(model);
+  const calls = new Calls(model);
+  DrawnMap.render({ model: calls.seen(), el });
+  return () => calls.dispose();
+}
+
+export default { render };

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from seco_lab.viz.webassets import read_asset
+from seco_lab.viz.webassets import read_asset, with_ears
 
 Call = list[Any]  # method of the browser's map, its arguments
 _EXPORT = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?")
@@ -71,7 +71,7 @@ def patient_module(module: str) -> str:
     found = _EXPORT.search(module)
     if found is None:
         raise ImportError("this version of maplibre is not known here: install the one in constraints.txt")
-    drawn = f"const DrawnMap = {found[1]};\n{read_asset('maplibre_calls.js')}"
+    drawn = f"const DrawnMap = {found[1]};\n{with_ears(read_asset('maplibre_calls.js'))}"
     return module[: found.start()] + drawn + module[found.end() :]
 
 

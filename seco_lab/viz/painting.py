@@ -31,6 +31,8 @@ DISAGREEMENT = "disagreement with the other space"
 LEARNED = "labels, learned"
 UNCERTAINTY = "labels, uncertainty"
 OVERLAP_K = 10
+# Places whose neighbours are compared at the first look: as many as answer within a few seconds.
+ASKED_MOST, ASKED_LEAST, ASKED_TIMES_PLACES = 1_000, 200, 10_000_000
 REST_COLOUR = "#c9ced2"
 PALE = np.array([225, 228, 230])
 SHADES, DOUBT_FADES = 64, 0.85  # of a class's colour, and how much of it a tie takes away
@@ -74,6 +76,12 @@ class Look:
     disliked: tuple[int, ...] = ()
     clusters: int = 8
     compare: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The explorer's traits that these colours answer: the browser may ask for others by now."""
+        plain = {name: getattr(self, name) for name in ("clusters", "season", "space", "compare")}
+        return {"colour_by": self.by, **plain}
 
 
 class Painter:
@@ -120,9 +128,11 @@ class Painter:
             ValueError: Too few places that both know.
         """
         first, second = (self._places(name, look.season) for name in (look.space, look.compare))
+        many = int(np.clip(ASKED_TIMES_PLACES // len(first), ASKED_LEAST, ASKED_MOST))
+        asked = np.arange(0, len(first), -(-len(first) // many))
         return self._once(
             ("compared", look.space, look.compare, look.season),
-            lambda: compare_models(first, second, k=min(OVERLAP_K, max(1, len(first) - 2))),
+            lambda: compare_models(first, second, k=min(OVERLAP_K, max(1, len(first) - 2)), ask=asked),
         )
 
     def _places(self, space: str, season: int) -> Any:
@@ -173,7 +183,7 @@ class Painter:
         low, high = told["overlap_ci"]
         note = (
             f"of {found.k} nearest neighbours {look.space} and {look.compare} share {told['overlap']:.0%} "
-            f"({low:.0%} to {high:.0%}); by chance {told['by_chance']:.1%}"
+            f"({low:.0%} to {high:.0%}, {len(found.asked):,} places asked); by chance {told['by_chance']:.1%}"
         )
         return rgb, {**legend, "low_text": "agree", "high_text": "disagree", "note": note}
 

@@ -19,18 +19,20 @@ Answer = tuple[dict[str, Any], list[bytes]]
 
 
 class Requests:
-    """Answers messages ``{"ask": .., "number": .., ...}`` with ``{"answers": number, ...}`` and buffers.
+    """Answers messages ``{"ask": .., "asker": .., "number": .., ...}``.
 
-    A question that fails is answered, too, without buffers, and its reason is shown under the widget: the
-    browser waits for each number.
+    An answer is ``{"asker": .., "answers": number, ...}`` and buffers. A question that fails is answered,
+    too, without buffers, and its reason is shown under the widget: the browser waits for each number.
 
     A message can overtake changes of state that the browser made before it and still holds back; ``asked``
-    travels with those changes, and a question is held until its number has come.
+    travels with those changes, and a question is held until its number has come. Each view in each page
+    counts for itself: pages know nothing of each other, and one loaded anew nothing of what it had asked.
     """
 
     def __init__(self, explorer: EmbeddingExplorer) -> None:
         self._explorer = explorer
         self._held: list[Mapping[str, Any]] = []
+        self._come: dict[str, int] = {}
         self._ways = {
             "frame": self._frame,
             "places": self._places,
@@ -43,13 +45,14 @@ class Requests:
     def __call__(self, _widget: Any, content: Mapping[str, Any], _buffers: Sequence[Any]) -> None:
         """Answer one message, or hold it until the changes before it are here."""
         self._held.append(content)
-        self.answer_held()
+        self.answer_held({})
 
-    def answer_held(self) -> None:
-        """Answer the questions whose changes of state have come."""
+    def answer_held(self, asked: Mapping[str, int]) -> None:
+        """Answer the questions whose changes of state have come: all up to ``asked`` of each asker."""
+        self._come |= asked
         held, self._held = self._held, []
         for content in held:
-            if content["number"] > self._explorer.asked:
+            if content["number"] > self._come.get(content["asker"], 0):
                 self._held.append(content)
             else:
                 self._answer(content)
@@ -62,7 +65,8 @@ class Requests:
             said = sentence_of(error)
             answer, buffers = {"text": said, "found": [], "places": []}, []
         self._explorer.complain(content["ask"], said)
-        self._explorer.send({"answers": content["number"], **answer}, buffers)
+        back = {"asker": content["asker"], "answers": content["number"]}
+        self._explorer.send({**back, **answer}, buffers)
 
     def _frame(self, content: Mapping[str, Any]) -> Answer:
         plane = self._explorer.scene.plane(content["space"])[:, content["season"]]

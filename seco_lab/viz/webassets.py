@@ -50,6 +50,11 @@ def _bare(text: str) -> str:
     return EXPORT.sub("", IMPORT.sub("", text))
 
 
+def with_ears(module: str) -> str:
+    """A widget's module behind ``web/hearing.js``, whose ``giveEars`` it calls."""
+    return f"{_bare(read_asset('web/hearing.js'))}\n{module}"
+
+
 def explorer_module() -> str:
     """The explorer as one self-contained ES module, as anywidget wants it."""
     return joined_module("widget.js")

@@ -8,30 +8,47 @@ from numpy.typing import NDArray
 from seco_lab.world.districts import Character, Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import blends, from_zero, noise, slopes
+from seco_lab.world.noise import Octave, blends, from_zero, noise, slopes
 from seco_lab.world.patchwork import Layer, edge, stripe
 from seco_lab.world.water import waters
 
 _WIDEST_M = 190.0  # half of the widest river
 
 
-def _zero_line(frame: Frame, word: str, wavelength: float, bends: float) -> NDArray[np.float32]:
-    """Signed distance to a winding line that never ends, metres."""
-    salt = frame.salt("line", word)
-    winding = [(1.0, wavelength, salt)]
-    if bends:
-        winding.append((bends, wavelength / 3.7, salt + 1))
-    return from_zero(*slopes(frame, winding)[0], 0.25 / wavelength)
+# Winding lines: wavelength in metres, and how strongly they bend at a quarter of it.
+_LINES = {
+    "river": (3_300, 0.22),
+    "motorway": (2_100, 0.0),
+    "ramp": (520, 0.0),
+    "road": (1_500, 0.12),
+    "path": (430, 0.35),
+}
 
 
-def river_distance(frame: Frame) -> NDArray[np.float32]:
-    """Distance to the middle of the nearest river, metres, shape (size, size)."""
-    return np.abs(_zero_line(frame, "river", 3_300, 0.22))
+def distances(frame: Frame, *words: str) -> list[NDArray[np.float32]]:
+    """Distance to the nearest of each kind of winding lines that never end, metres, each (size, size)."""
+    found = slopes(frame, *(_winding(frame, word) for word in words))
+    return [np.abs(from_zero(*each, 0.25 / _LINES[word][0])) for word, each in zip(words, found, strict=True)]
 
 
-def rivers(frame: Frame, place: Districts) -> list[Layer]:
+def _winding(frame: Frame, word: str) -> list[Octave]:
+    """The noise whose zero lines they are."""
+    (wavelength, bends), salt = _LINES[word], frame.salt("line", word)
+    return [(1.0, wavelength, salt)] + ([(bends, wavelength / 3.7, salt + 1)] if bends else [])
+
+
+def lines(frame: Frame, place: Districts) -> list[Layer]:
+    """Small roads, rivers over them, and motorways over both."""
+    road, river, motorway = distances(frame, "road", "river", "motorway")
+    return [
+        *_small_roads(frame, place, road),
+        *_rivers(frame, place, river),
+        *_motorways(frame, place, motorway),
+    ]
+
+
+def _rivers(frame: Frame, place: Districts, away: NDArray[np.float32]) -> list[Layer]:
     """Rivers with wooded or gravelly banks; dry beds where it hardly rains; a creek here and there."""
-    away = river_distance(frame)
     if away.min() > _WIDEST_M + 60:
         return []
     salt = frame.salt("river width")
@@ -43,8 +60,8 @@ def rivers(frame: Frame, place: Districts) -> list[Layer]:
         [(1.0, 2_500, salt + 5)],
     )
     half = np.clip(46 * np.exp(width), 14, _WIDEST_M)
-    arid = (place.climate.dry > 0.75)[place.index]
-    gate = (place.character != Character.WATER)[place.index].astype(np.float32)
+    arid = place.at(place.climate.dry > 0.75)
+    gate = place.at(place.character != Character.WATER).astype(np.float32)
     wet = gate.copy()
     gate *= ~(arid & (dried > -0.2))
     wooded = woods > -0.4
@@ -61,15 +78,13 @@ def rivers(frame: Frame, place: Districts) -> list[Layer]:
     return [verge, shingle, *waters(frame, edge(half - away) * gate, COVER["river"], 0.6)]
 
 
-def motorways(frame: Frame, place: Districts) -> list[Layer]:
+def _motorways(frame: Frame, place: Districts, away: NDArray[np.float32]) -> list[Layer]:
     """Two carriageways with a green strip between them and embankments; some are wide single roads."""
-    signed = _zero_line(frame, "motorway", 2_100, 0.0)
     salt = frame.salt("motorway")
-    away = np.abs(signed)
     if away.min() > 60:
         return []
-    empty = np.isin(place.character, (Character.WATER, Character.ICE)) | (place.climate.groups[:, 5] > 0.5)
-    gate = (~empty)[place.index].astype(np.float32)
+    empty = place.among(Character.WATER, Character.ICE) | (place.climate.groups[:, 5] > 0.5)
+    gate = place.at(~empty).astype(np.float32)
     broad, gaps = blends(frame, [(5.0, 4_000, salt)], [(7.0, 55, salt + 2)])
     broad = np.clip(11 + broad, 6.5, 17)
     verge = Layer(edge(broad + 16 - away) * gate * np.float32(0.75), Kind.PASTURE, 3)
@@ -82,28 +97,27 @@ def motorways(frame: Frame, place: Districts) -> list[Layer]:
 
 def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> Layer:
     """Slip roads and crossings: a second zero line, seen only near the motorway."""
-    other = np.abs(_zero_line(frame, "ramp", 520, 0.0))
+    (other,) = distances(frame, "ramp")
     reach, some = blends(frame, [(60.0, 900, salt + 5)], [(1.0, 1_300, salt + 6)])
     near = edge(110 + reach - away) * (some > 0.1)
     return Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])
 
 
-def small_roads(frame: Frame, place: Districts) -> list[Layer]:
+def _small_roads(frame: Frame, place: Districts, road: NDArray[np.float32]) -> list[Layer]:
     """Country roads and, in forest and wild land, tracks."""
     layers = []
     salt = frame.salt("roads")
-    rural = ~np.isin(place.character, (Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY))
-    gate = rural[place.index].astype(np.float32)
-    road = np.abs(_zero_line(frame, "road", 1_500, 0.12))
+    rural = ~place.among(Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY)
+    gate = place.at(rural).astype(np.float32)
     if road.min() < 20:
         layers.append(
             Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
         )
-    woods = np.isin(place.character, (Character.FOREST, Character.WILD, Character.BARE))
+    woods = place.among(Character.FOREST, Character.WILD, Character.BARE)
     some = woods & (place.draw(61) < 0.7)
     if some.any():
-        path = np.abs(_zero_line(frame, "path", 430, 0.35))
-        seen = (0.35 + 0.65 * place.draw(62))[place.index] * (noise(frame, 1_100, salt + 2) > -0.3)
-        alpha = stripe(path, 4.5) * seen * some[place.index]
+        (path,) = distances(frame, "path")
+        seen = place.at(0.35 + 0.65 * place.draw(62)) * (noise(frame, 1_100, salt + 2) > -0.3)
+        alpha = stripe(path, 4.5) * seen * place.at(some)
         layers.append(Layer(alpha.astype(np.float32), Kind.TRACK, 15))
     return layers

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,11 @@ def test_everything_by_hand_in_jupyterlab(lab, browser):
         page.click(".se-class .se-icon >> nth=0")
     page.wait_for_function("r => !r.explorer.get('classes').length", arg=hand.root, polling=100)
     assert load_labels(page, hand, lab.folder / "labels.json") == kept
+    page.click("text=↶ Undo")
+    assert page.evaluate("r => r.explorer.get('classes').length", hand.root) == 0
+    page.click("[aria-label=Redo]")
+    hand.wait_text(".se-chip", "wet:")
+    quick_hands(page, hand)
     assert saved_in_haste(page, hand.root) == {"place-0017": "wet", "place-0020": "wet"}
     melt(page, hand)
     reload(lab, page, chosen)
@@ -175,6 +181,52 @@ IN_HASTE = """async root => {
   explorer.change({ marks: before });
   return labels;
 }"""
+
+
+# What quick hands do before a slow kernel has answered, and what they see.
+QUICK = """async root => {
+  const { explorer } = root, { labels, patience, header: { search } } = explorer, seen = {};
+  const isSilent = () => root.querySelector(".se-problems").textContent.includes("No answer");
+  const isPale = (name) => root.querySelector(name).classList.contains("se-stale");
+  const season = explorer.get("season");
+  seen.fresh = [isPale(".se-detail"), isPale(".se-legend")];
+  explorer.set("season", (season + 1) % 4);
+  seen.other_season = [isPale(".se-detail"), isPale(".se-legend")];
+  explorer.set("season", season);
+  search.input.value = "Berlin";
+  search.suggest();
+  search.go(search.options[0]);
+  search.input.value = "Potsdam";
+  const far = explorer.target[0];
+  search.suggest();
+  search.key(new KeyboardEvent("keydown", { key: "Enter" }));
+  await explorer.questions.ask("find", { text: "Rome" });
+  seen.search = [search.list.hidden, explorer.target[0] < far];
+  const next = labels.proposed, before = explorer.get("marks");
+  explorer.select(next);
+  labels.press(0);
+  labels.goNext();
+  labels.press(1);
+  seen.haste = [explorer.get("selected") === next, explorer.get("marks").find(([row]) => row === next)[1]];
+  patience.giveUp();
+  seen.silent = isSilent();
+  while (labels.waits || patience.missing.size) await new Promise((done) => setTimeout(done, 30));
+  seen.then = [explorer.get("selected") !== next, isSilent()];
+  explorer.change({ marks: before });
+  return seen;
+}"""
+
+
+def quick_hands(page, hand):
+    page.wait_for_function("r => !r.explorer.patience.missing.size", arg=hand.root, polling=100)
+    seen = page.evaluate(QUICK, hand.root)
+    assert seen["fresh"] == [False, False]
+    assert seen["other_season"] == [True, True], "neighbours and colours of another season are pale"
+    assert seen["search"] == [True, True], "Enter before the answer is meant for it, and no list comes back"
+    assert seen["haste"] == [True, 0], "a key on the way to the next place labels none"
+    assert seen["silent"]
+    assert seen["then"] == [True, False]
+    hand.tab("Label and learn")
 
 
 def saved_in_haste(page, root):
@@ -265,6 +317,24 @@ def open_alone(context, sheet):
     return page, Hand(page), left, errors
 
 
+# Seasons chosen while points still fly to the one before, a gallery that follows, answers to somebody else.
+SEASONS = """async root => {
+  const { explorer } = root, { plane, questions } = explorer, progress = [];
+  const tile = () => root.querySelector(".se-gallery .se-tile").style.backgroundPosition, tiles = [tile()];
+  const frame = () => new Promise(requestAnimationFrame);
+  explorer.set("season", 1);
+  for (let k = 0; k < 4; k++) await frame();
+  explorer.set("season", 2);
+  while (progress.at(-1) !== 1) { await frame(); progress.push(plane.progress); }
+  tiles.push(tile());
+  const asked = questions.ask("places", { rows: [3] });
+  questions.hear({ asker: "another page", answers: questions.last }, []);
+  const answer = Object.keys(await asked).sort();
+  explorer.set("season", 0);
+  return { progress, tiles, answer };
+}"""
+
+
 def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet, tmp_path):
     context = browser.new_context(viewport={"width": 1200, "height": 1000}, offline=True)
     page, hand, left, errors = open_alone(context, sheet)
@@ -281,6 +351,10 @@ def test_the_page_alone_keeps_lasso_melt_and_neighbours(browser, sheet, tmp_path
     with page.expect_download() as download:
         page.click("[data-format=geojson]")
     assert len(json.loads(Path(download.value.path()).read_text())["features"]) == chosen
+    seen = page.evaluate(SEASONS, hand.root)
+    assert all(a <= b for a, b in pairwise(seen["progress"])), "a later flight takes over from the one before"
+    assert seen["tiles"][0] != seen["tiles"][1]
+    assert seen["answer"] == ["answers", "asker", "buffers", "places"], "not what another page was told"
     page.click("text=↶ Undo")
     assert selected_count(page) == 0
     label(page, hand)

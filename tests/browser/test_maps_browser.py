@@ -30,6 +30,11 @@ CELLS = [
     "world.add_raster(blue, (2.82, 42.337, 2.825, 42.343), name='late')\n"
     "print('BUILT')",
 ]
+# A page so busy that a widget's module is late: anywidget then drops all that the kernel says.
+BUSY_PAGE = """() => {
+  const real = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (ms) => real(ms === 2000 ? 0 : ms);
+}"""
 # How many pixels of the map are red, blue and black, on a screenshot of it.
 TALLY = (255, 0, 0), (0, 0, 255), (0, 0, 0)
 
@@ -56,6 +61,7 @@ def wait_for(page, condition):
 
 def test_maplibre_draws_offline_and_answers(lab, browser):
     page = lab.open(browser, "maps.ipynb", CELLS, width=900, height=700)
+    page.evaluate(BUSY_PAGE)
     lab.run_all(page)
     lab.wait_for_text(page, "BUILT")
     red, blue, black = wait_for(page, lambda counts: min(counts[:2]) > 500)
@@ -67,3 +73,7 @@ def test_maplibre_draws_offline_and_answers(lab, browser):
     wait_for(page, lambda counts: min(counts[:2]) > 500 and counts[2] > black + 40)
     wrong = [text for text in page.console_errors if "ERR_NAME_NOT_RESOLVED" not in text]
     assert not [text for text in wrong if "style.json" in text], "no style is fetched"
+    card = page.evaluate_handle("document.querySelector('.maplibregl-canvas').getContext('webgl2')")
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') && undefined")
+    # A map that stays behind unseen: the sixteenth takes the graphics card from one that is seen.
+    page.wait_for_function("card => card.isContextLost()", arg=card, polling=100)

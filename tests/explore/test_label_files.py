@@ -2,7 +2,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from seco_lab.explore import open_classes, open_labels, place_labels, save_labels
+from seco_lab.explore import LabelFile, open_label_file, open_labels, place_labels, save_labels
 
 LABELS = {"p2": "lake", "p0": "wood", "gone": "town"}
 PATCHES = np.array(["p0", "p1", "p2"])
@@ -23,9 +23,9 @@ def test_labels_come_back_in_order_absent_ones_too(tmp_path, name):
     tints = {"wood": "#00ff00", "lake": "#0000ff"}
     path = save_labels(LABELS, tmp_path / name, patches=PATCHES, lonlat=LONLAT, classes=tints)
     assert list(open_labels(path).items()) == list(LABELS.items())
-    assert open_classes(path) == tints
+    assert open_label_file(path) == LabelFile(LABELS, tints)
     save_labels({}, path)
-    assert open_labels(path) == open_classes(path) == {}
+    assert open_label_file(path) == LabelFile({}, {})
 
 
 def test_geoparquet_has_points_where_positions_are_known(tmp_path):

@@ -117,12 +117,12 @@ def ask(explorer, **question):
     """What the browser would hear as answer to a message."""
     heard = []
     explorer.send = lambda content, buffers=None: heard.append((content, buffers))
-    explorer._handle_custom_msg({"number": 7, **question}, [])
-    explorer.set_state({"asked": 7})
+    explorer._handle_custom_msg({"asker": "page", "number": 7, **question}, [])
+    explorer.set_state({"asked": {"page": 7}})
     (content, buffers), *more = heard
-    assert content["answers"] == 7
+    assert (content["asker"], content["answers"]) == ("page", 7)
     assert not more
-    explorer.asked = 0
+    explorer._requests._come.clear()
     return content, buffers
 
 
@@ -130,15 +130,17 @@ def test_a_question_waits_for_what_was_done_before_it(explorer):
     heard = []
     explorer.send = lambda content, buffers=None: heard.append((content, buffers))
     explorer.set_state({"classes": [{"name": "wet", "colour": "#0072B2"}], "marks": [[3, 0]]})
-    explorer._handle_custom_msg({"ask": "save_labels", "number": 2}, [])
-    explorer._handle_custom_msg({"ask": "find", "text": "Berlin", "number": 3}, [])
-    explorer.set_state({"melt": 0.5})
+    explorer._handle_custom_msg({"ask": "save_labels", "asker": "page", "number": 2}, [])
+    explorer._handle_custom_msg({"ask": "find", "text": "Berlin", "asker": "page", "number": 3}, [])
+    explorer.set_state({"melt": 0.5, "asked": {"another": 3}})
     assert not heard
-    explorer.set_state({"asked": 2, "marks": [[3, 0], [5, 0]]})
+    explorer.set_state({"asked": {"page": 2}, "marks": [[3, 0], [5, 0]]})
     ((content, buffers),) = heard
-    assert content["answers"] == 2
+    assert (content["asker"], content["answers"]) == ("page", 2)
     assert set(json.loads(buffers[0])["labels"]) == {"p3", "p5"}
-    explorer.set_state({"asked": 3})
+    # A change that is refused leaves no question behind.
+    with pytest.raises(traitlets.TraitError):
+        explorer.set_state({"season": 99, "asked": {"page": 3}})
     assert [content["answers"] for content, _ in heard] == [2, 3]
 
 

@@ -125,7 +125,8 @@ export function scaleBar(c, pane, credit) {
   c.font = "11px system-ui, sans-serif"; c.fillStyle = "#4a555e"; c.textBaseline = "alphabetic";
   c.fillText(length >= 1000 ? `${(length / 1000).toLocaleString("en")} km` : `${length} m`, 18, y - 4);
   c.lineWidth = 3; c.lineJoin = "round"; c.strokeStyle = "rgba(255,255,255,.7)";
-  c.textAlign = "right"; c.strokeText(credit ?? "", pane.width - 8, pane.height - 8); c.fillText(credit ?? "", pane.width - 8, pane.height - 8); c.textAlign = "left";
+  const beside = 12 + px + 16 + c.measureText(credit ?? "").width < pane.width - 8, line = beside ? pane.height - 8 : y - 24; // above the bar in a narrow pane
+  c.textAlign = "right"; c.strokeText(credit ?? "", pane.width - 8, line); c.fillText(credit ?? "", pane.width - 8, line); c.textAlign = "left";
 }
 
 export function planePaper(c, pane) {

@@ -24,33 +24,45 @@ export function refill(node, ...children) {
   if (focused >= 0) (buttons()[focused] ?? node.closest(".se-root")?.querySelector(".se-pane"))?.focus({ preventScroll: true });
 }
 
+// A tip beside a pixel of a pane, and within it.
+export function putBeside(tip, root, { box, width, height }, [x, y]) {
+  const [frame, outer] = [box, root].map((node) => node.getBoundingClientRect()), { offsetWidth: w, offsetHeight: h } = tip;
+  const inside = (value, most) => Math.max(4, Math.min(value, most - 4));
+  tip.style.left = `${frame.left - outer.left + inside(x + 14, width - w)}px`;
+  tip.style.top = `${frame.top - outer.top + inside(y - h - 10, height - h)}px`;
+}
+
 // Bytes of a trait as a typed array of its own.
 export function numbers(view, Kind) {
   if (!view || !view.byteLength) return new Kind(0);
   return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-// Questions that are answered once, in contrast to state that stays: asked by message, matched by number.
+// Questions that are answered once, in contrast to state that stays: asked by message, matched by asker and number,
+// for every view and every page hears all answers.
 // Changes of state may wait for the kernel while a message goes at once. `asked` goes with the changes, and the kernel
 // answers a question only once its number has come, so an answer knows all that was done before it was asked.
 export class Questions {
-  constructor(model) {
-    Object.assign(this, { model, open: new Map() });
+  constructor(model, patience) {
+    Object.assign(this, { model, patience, asker: Math.random().toString(36).slice(2), last: 0, open: new Map() });
     this.hear = (content, buffers) => {
-      const waiting = this.open.get(content?.answers);
+      const waiting = content?.asker === this.asker && this.open.get(content.answers);
       if (!waiting) return;
       this.open.delete(content.answers);
+      patience.expect(`question ${content.answers}`, false);
       waiting({ ...content, buffers: buffers ?? [] });
     };
     model.on("msg:custom", this.hear);
   }
   ask(what, details = {}) {
-    const number = (this.model.get("asked") ?? 0) + 1;
+    const { model, asker } = this, number = ++this.last;
     return new Promise((resolve) => {
       this.open.set(number, resolve);
-      this.model.set("asked", number);
-      this.model.save_changes();
-      this.model.send({ ask: what, number, ...details });
+      this.patience.expect(`question ${number}`, true);
+      model.set("asked", { ...model.get("asked"), [asker]: number });
+      model.save_changes();
+      try { model.send({ ask: what, asker, number, ...details }); }
+      catch { this.patience.giveUp(); } // nobody is there any more: the kernel was started anew
     });
   }
   dispose() { this.model.off("msg:custom", this.hear); }

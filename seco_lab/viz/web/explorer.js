@@ -4,7 +4,7 @@
 import { mapCredit, mapPaper, planePaper, scaleBar } from "./basemap.js";
 import { bitsOf, combined, countOf, has, viewOf, within } from "./bits.js";
 import { BookmarkPanel } from "./bookmark_panel.js";
-import { Questions, button, element, numbers } from "./dom.js";
+import { Questions, button, element, numbers, putBeside } from "./dom.js";
 import { FilterPanel } from "./filter_panel.js";
 import { latitude, longitude, whereText } from "./geo.js";
 import { Header } from "./header.js";
@@ -13,20 +13,20 @@ import { LabelPanel } from "./label_panel.js";
 import { legendContent } from "./legend.js";
 import { INK, crosshair, diamond, lassoLine, ring, seasonPath, star } from "./marks.js";
 import { Pane } from "./pane.js";
+import { Patience } from "./patience.js";
 import { PlacePanel } from "./place_panel.js";
 import { SelectionPanel } from "./selection_panel.js";
 import { Stage } from "./stage.js";
 
 const TOOLS = [["pan", "✥", "Move"], ["box", "▭", "Select with a box"], ["lasso", "◌", "Select with a lasso"]];
-const PATIENCE_MS = 15_000;
-const SILENT = "No answer from the kernel: run the notebook to see pictures and neighbours.";
 
 export class Explorer {
   constructor(model, root) {
     Object.assign(this, { model, root, hovered: -1, notes: new Set(), tool: "pan" });
     root.classList.add("se-root");
     root.explorer = this; // for whoever scripts the page
-    this.questions = new Questions(model);
+    this.patience = new Patience((text, isShown) => this.note(text, isShown));
+    this.questions = new Questions(model, this.patience);
     this.history = new History(model, () => this.refreshTools());
     this.build();
     this.watch();
@@ -55,11 +55,12 @@ export class Explorer {
       click: (i, event) => this.click(i, event, pane),
       step: (by) => this.step(by),
       area: (polygon, way) => this.selectWithin(pane(), polygon, way),
-      problem: (text) => { this.notes.add(text); this.showProblems(); },
+      problem: (text) => this.note(text, true),
     });
-    this.map = new Pane({ label: "Map of the places", paper: mapPaper(this.model, () => this.map.redraw()), marks: (c, p) => this.drawMarks(c, p), on: on(() => this.map) });
-    this.plane = new Pane({ label: "Embedding plane", paper: planePaper, marks: (c, p) => this.drawMarks(c, p), on: on(() => this.plane) });
-    this.rival = new Pane({ label: "Embedding plane of the other space", paper: planePaper, marks: (c, p) => this.drawMarks(c, p), on: on(() => this.rival) });
+    const marks = (c, p) => this.drawMarks(c, p);
+    this.map = new Pane({ label: "Map of the places", paper: mapPaper(this.model, () => this.map.redraw()), marks, on: on(() => this.map) });
+    this.plane = new Pane({ label: "Embedding plane", paper: planePaper, marks, on: on(() => this.plane) });
+    this.rival = new Pane({ label: "Embedding plane of the other space", paper: planePaper, marks, on: on(() => this.rival) });
     this.stage = new Stage({ model: this.model, questions: this.questions, on: on(() => this.stage.pane), marked: () => this.marked() });
     this.panes = [this.map, this.plane, this.rival, this.stage.pane];
     this.labels = new LabelPanel(this);
@@ -88,7 +89,7 @@ export class Explorer {
     this.tabButtons = Object.keys(this.panels).map((name) => button(name, () => this.openTab(name), { role: "tab", "data-tab": name }));
     this.undoButton = button("↶ Undo", () => this.history.undo(), { title: "Undo (Ctrl+Z)" });
     this.redoButton = button("↷", () => this.history.redo(), { class: "se-icon", title: "Redo (Ctrl+Shift+Z)", "aria-label": "Redo" });
-    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, element("span", { class: "se-fill" }), this.undoButton, this.redoButton, this.header.contrast);
+    const bar = element("div", { class: "se-tabs", role: "tablist" }, this.tabButtons, this.patience.root, this.undoButton, this.redoButton, this.header.contrast);
     this.openTab("Place");
     return element("div", { class: "se-below" }, bar, Object.values(this.panels).map((panel) => panel.root));
   }
@@ -113,10 +114,10 @@ export class Explorer {
     const labels = () => { this.labels.refresh(); this.refreshPlace(); };
     this.watched = {
       mercator: () => this.refreshMap(), plane: () => this.plane.setPositions(numbers(this.get("plane"), Uint16Array)),
-      rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: controls, colour_by: () => { this.legend.classList.add("se-stale"); controls(); },
+      rival_plane: () => this.refreshRival(), colours: () => this.refreshColours(), season: () => { controls(); this.panels.Selection.showGallery(); }, colour_by: controls,
       space: () => { this.stage.frames.clear(); controls(); }, compare: controls, view: controls, clusters: controls, contrast: controls, space_note: controls,
       melt: () => this.stage.show(),
-      legend: () => { this.legend.classList.remove("se-stale"); this.legend.replaceChildren(...legendContent(this.get("legend"))); }, problems: () => this.showProblems(),
+      legend: () => { this.legend.replaceChildren(...legendContent(this.get("legend"))); this.refreshWaiting(); }, problems: () => this.showProblems(),
       selected: place, detail: place, liked: place, disliked: place, pins: place, trails: () => this.drawAllMarks(),
       chosen: states, shown: states, filters: () => this.panels.Filter.refresh(), classes: labels, marks: labels, learned: labels,
       bookmarks: () => this.panels.Bookmarks.refresh(),
@@ -170,8 +171,17 @@ export class Explorer {
     this.titles.plane.title = this.get("space_note") ?? "";
     this.titles.rival.textContent = compare;
     this.stage.open(melted);
-    this.placePanel.markSeason();
+    this.refreshWaiting();
     this.drawAllMarks();
+  }
+  // Whether an answer is to what is shown now, not to what was asked before it.
+  isFresh(answer) { return Object.entries(answer?.of ?? { of: "nothing" }).every(([name, value]) => this.get(name) === value); }
+  refreshWaiting() {
+    const late = !this.isFresh(this.get("legend"));
+    this.legend.classList.toggle("se-stale", late);
+    this.patience.expect("colours", late);
+    this.patience.expect("place", this.get("selected") >= 0 && !this.isFresh(this.get("detail")));
+    this.placePanel.markSeason();
   }
   refreshTools() {
     for (const tool of this.side.querySelectorAll("[data-tool]")) if (tool.tagName === "BUTTON") tool.setAttribute("aria-pressed", String(tool.dataset.tool === this.tool));
@@ -180,8 +190,12 @@ export class Explorer {
   }
   refreshPlace() {
     this.placePanel.refresh();
-    if ((this.get("detail") ?? {}).index === this.get("selected")) this.root.dataset.answered = Date.now();
+    this.refreshWaiting();
+    if (this.isFresh(this.get("detail"))) this.root.dataset.answered = Date.now();
     this.drawAllMarks();
+  }
+  note(text, isShown) {
+    if (this.notes.has(text) !== isShown) { this.notes[isShown ? "add" : "delete"](text); this.showProblems(); }
   }
   showProblems() {
     const all = [...(this.get("problems") ?? []), ...this.notes];
@@ -198,14 +212,7 @@ export class Explorer {
     if (i < 0) return;
     const at = this.map.position(i), name = (this.get("names") ?? [])[i];
     this.tip.textContent = `${name ?? `place ${i}`} · ${at ? whereText(longitude(at[0]), latitude(at[1])) : "position unknown"}`;
-    this.putTip(pane, pane.pixelOf(i) ?? [0, 0]);
-  }
-  // Beside a pixel of a pane, and within it.
-  putTip({ box, width, height }, [x, y]) {
-    const [frame, root] = [box, this.root].map((node) => node.getBoundingClientRect()), { offsetWidth: w, offsetHeight: h } = this.tip;
-    const inside = (value, most) => Math.max(4, Math.min(value, most - 4));
-    this.tip.style.left = `${frame.left - root.left + inside(x + 14, width - w)}px`;
-    this.tip.style.top = `${frame.top - root.top + inside(y - h - 10, height - h)}px`;
+    putBeside(this.tip, this.root, pane, pane.pixelOf(i) ?? [0, 0]);
   }
   click(i, event, pane) {
     if (event.ctrlKey || event.metaKey) { this.toggleRow("pins", i); return; }
@@ -215,14 +222,9 @@ export class Explorer {
   select(i) {
     this.root.dataset.asked = Date.now();
     this.set("selected", i);
+    this.labels.waits = false;
     this.openPanes().forEach((pane) => pane.goTo(i));
     this.openTab("Place");
-    clearTimeout(this.patience);
-    this.patience = setTimeout(() => {
-      if (this.get("detail")?.index === i || this.gone) return;
-      this.notes.add(SILENT);
-      this.showProblems();
-    }, PATIENCE_MS);
   }
   step(by) {
     const count = this.get("count"), first = Math.max(this.get("selected"), by > 0 ? -1 : 0);
@@ -242,10 +244,10 @@ export class Explorer {
     const key = event.key.toLowerCase(), typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
     if ((event.ctrlKey || event.metaKey) && key === "z") { if (event.shiftKey) this.history.redo(); else this.history.undo(); }
     else if (typing || event.ctrlKey || event.metaKey || event.altKey) { if (typing) event.stopPropagation(); return; }
-    else if (key === "escape") this.choose(null);
+    else if (key === "escape") { if (this.chosen) this.choose(null); }
     else if (key === "b" || key === "l") this.useTool(this.tool === "pan" ? { b: "box", l: "lasso" }[key] : "pan");
     else if (key === "n" && this.can("label")) this.labels.goNext();
-    else if (/^[1-9]$/.test(key) && this.can("label") && this.get("selected") >= 0) this.labels.label([this.get("selected")], Number(key) - 1);
+    else if (/^[1-9]$/.test(key) && this.can("label") && this.get("selected") >= 0) this.labels.press(Number(key) - 1);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -255,10 +257,10 @@ export class Explorer {
   drawAllMarks() { this.openPanes().forEach((pane) => pane.drawMarks()); }
   // What stands out among the points, the same in every pane.
   marked() {
-    const detail = this.get("detail") ?? {}, selected = this.get("selected"), fresh = selected >= 0 && detail.index === selected;
+    const detail = this.get("detail") ?? {}, selected = this.get("selected"), fresh = selected >= 0 && this.isFresh(detail);
     const classes = this.get("classes") ?? [], marks = this.get("marks") ?? [];
     return {
-      selected, fresh, hovered: this.hovered, pins: this.get("pins") ?? [], next: this.get("learned")?.next ?? -1,
+      selected, fresh, hovered: this.hovered, pins: this.get("pins") ?? [], next: this.labels.proposed,
       labelled: marks.slice(0, 500).map(([index, k]) => ({ index, colour: classes[k]?.colour ?? INK })),
       neighbours: fresh ? detail.neighbours.map((n) => n.index) : [],
     };
@@ -288,8 +290,7 @@ export class Explorer {
     if (pane.drawing) lassoLine(c, pane.drawing);
   }
   dispose() {
-    this.gone = true;
-    clearTimeout(this.patience);
+    this.patience.dispose();
     this.header.dispose();
     this.stage.dispose();
     this.questions.dispose();

@@ -19,6 +19,7 @@ export function listenToHands(pane) {
     box.setPointerCapture(e.pointerId);
   });
   box.addEventListener("pointermove", (e) => {
+    if (!e.buttons) forget(e); // let go where nobody could see it, as behind a dialog
     const now = local(e), before = pointers.get(e.pointerId);
     if (!before) { pane.on.hover(pane.under(...now)); return; }
     const others = [...pointers].filter(([id]) => id !== e.pointerId);
@@ -28,17 +29,22 @@ export function listenToHands(pane) {
     else if (pane.drawing) draw(pane, now);
     else if (travelled > STILL_PX) pane.moveBy(before[0] - now[0], before[1] - now[1]);
   });
-  const release = (e) => {
-    if (!pointers.delete(e.pointerId)) return;
-    const drawing = pane.drawing;
+  // What was being drawn; undefined where the pointer was not down.
+  const forget = (e) => {
+    if (!pointers.delete(e.pointerId)) return undefined;
+    const { drawing } = pane;
     pane.drawing = null;
-    if (e.type !== "pointerup") return;
+    if (drawing) pane.drawMarks();
+    return drawing;
+  };
+  const release = (e) => {
+    const drawing = forget(e);
+    if (drawing === undefined) return;
     if (travelled <= STILL_PX) { const i = pane.under(...local(e)); if (i >= 0) pane.on.click(i, e); }
     else if (drawing) pane.on.area(outline(drawing).map((at) => pane.toUnit(...at)), wayOf(e));
-    if (drawing) pane.drawMarks();
   };
   box.addEventListener("pointerup", release);
-  box.addEventListener("pointercancel", release);
+  box.addEventListener("pointercancel", forget);
   box.addEventListener("pointerleave", () => pane.on.hover(-1));
   box.addEventListener("wheel", (e) => {
     e.preventDefault();

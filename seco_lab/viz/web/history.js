@@ -7,8 +7,8 @@ export class History {
   constructor(model, changed) { Object.assign(this, { model, changed, past: [], future: [] }); }
   snapshot() { return Object.fromEntries(UNDONE.map((name) => [name, this.model.get(name)])); }
   // Called before a change; values of the model are replaced, never altered, so keeping them is enough.
-  remember() {
-    this.past.push(this.snapshot());
+  remember(before = this.snapshot()) {
+    this.past.push(before);
     if (this.past.length > STEPS) this.past.shift();
     this.future = [];
     this.changed();

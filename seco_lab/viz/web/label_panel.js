@@ -24,6 +24,11 @@ export class LabelPanel {
   }
   get classes() { return this.explorer.get("classes") ?? []; }
   get marks() { return this.explorer.get("marks") ?? []; }
+  // The place to label next, -1 for none, and while the one before it is still being learned from.
+  get proposed() {
+    const next = this.explorer.get("learned")?.next ?? -1;
+    return this.marks.some(([row]) => row === next) ? -1 : next;
+  }
   add() {
     const name = this.name.value.trim(), { classes } = this;
     if (!name) { this.say("Give the class a name first."); return; }
@@ -60,9 +65,16 @@ export class LabelPanel {
     this.current = 0;
     this.explorer.change({ classes: this.classes.filter((_, n) => n !== k), marks: this.marks.filter(([, c]) => c !== k).map(([row, c]) => [row, c > k ? c - 1 : c]) });
   }
+  // Asked for faster than it is found, the next place is gone to once it is known.
   goNext() {
-    const next = this.explorer.get("learned")?.next ?? -1;
-    if (next >= 0) this.explorer.select(next);
+    const { proposed } = this;
+    if (proposed >= 0) this.explorer.select(proposed);
+    else this.waits = (this.explorer.get("learned")?.next ?? -1) >= 0;
+  }
+  // A number on the keyboard; on the way to the next place it would mean that one, which is not there yet.
+  press(k) {
+    if (this.waits) this.say("One moment: the next place is still being looked for.");
+    else this.label([this.explorer.get("selected")], k);
   }
   async save() {
     const answer = await this.explorer.questions.ask("save_labels");
@@ -70,8 +82,10 @@ export class LabelPanel {
   }
   async load(file) {
     if (!file) return;
-    const answer = await this.explorer.questions.ask("load_labels", { text: await file.text(), name: file.name });
+    const { history, questions } = this.explorer, text = await file.text(), before = history.snapshot();
+    const answer = await questions.ask("load_labels", { text, name: file.name });
     this.file.value = "";
+    if (this.marks !== before.marks) history.remember(before);
     this.say(answer.text);
   }
   say(text) { this.said.textContent = text; }
@@ -86,6 +100,7 @@ export class LabelPanel {
       view.disabled = !learned.ready;
       view.setAttribute("aria-pressed", String(this.explorer.get("colour_by") === view.dataset.by));
     });
+    if (this.waits) this.goNext();
     const hint = classes.length ? "Click a place, then its class (or its number on the keyboard)." : "Name two classes, label a few places of each, and the whole map answers.";
     this.say(learned.text ?? hint);
   }

@@ -63,9 +63,10 @@ export class Pane {
   // ---- what is shown
   // Moves smoothly where the eye can follow, jumps where it would stutter.
   setPositions(array) {
-    const old = this.after, fresh = layerOf(array), smooth = old && old.array.length === array.length
+    const fresh = layerOf(array), smooth = this.after?.array.length === array.length
       && array.length < 2 * GLIDE_LIMIT && this.width && !calm();
-    this.setLayers(smooth ? old : fresh, fresh, { progress: smooth ? 0 : 1 });
+    this.stir();
+    this.setLayers(smooth ? this.resting() : fresh, fresh, { progress: smooth ? 0 : 1 }); // from where they are in mid-flight
     if (!this.fitted) this.fit();
     if (smooth) this.glide();
   }
@@ -76,9 +77,9 @@ export class Pane {
   }
   setProgress(progress) { this.progress = progress; this.stir(); this.redraw(true); }
   glide() {
-    const started = performance.now();
+    const started = performance.now(), goal = this.after;
     const frame = (now) => {
-      if (this.gone) return;
+      if (this.gone || this.after !== goal) return; // a later flight has taken over
       this.progress = Math.min(1, Math.max(0, (now - started) / GLIDE_MS));
       this.drawPoints(true);
       if (this.progress < 1) requestAnimationFrame(frame);
@@ -164,6 +165,7 @@ export class Pane {
   // ---- drawing; push: the sheet is moved as it lies; quick: as many points as a frame has time for; whole: all of them
   redraw(quick = false) { this.want(quick ? "quick" : "whole"); }
   want(what) {
+    if (this.gone) return;
     if (!this.begun && this.width && this.after && this.tint) { this.frames++; this.paint(true); return; } // waits for no frame
     this.wanted = what;
     this.waiting ??= requestAnimationFrame(() => {

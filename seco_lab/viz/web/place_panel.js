@@ -15,13 +15,13 @@ export class PlacePanel {
   refresh() {
     const detail = this.get("detail") ?? {}, selected = this.get("selected");
     if (selected < 0) { this.root.replaceChildren(element("p", { class: "se-hint" }, HINT)); return; }
-    const fresh = detail.index === selected;
-    this.root.classList.toggle("se-stale", !fresh);
-    if (!fresh) return;
+    if (!this.explorer.isFresh(detail)) { this.markSeason(); return; }
     refill(this.root, this.placeCard(detail), this.neighbourCards(detail));
     this.markSeason();
   }
+  // A card of what was asked before is pale, and takes no clicks: they are meant for what is on its way.
   markSeason() {
+    this.root.classList.toggle("se-stale", this.get("selected") >= 0 && !this.explorer.isFresh(this.get("detail")));
     for (const tile of this.root.querySelectorAll("[data-season]"))
       tile.classList.toggle("se-now", Number(tile.dataset.season) === this.get("season"));
   }

@@ -37,7 +37,7 @@ export class SearchBox {
     return found;
   }
   async suggest() {
-    const text = this.input.value.trim(), turn = (this.turn = (this.turn ?? 0) + 1);
+    const text = this.input.value.trim(), turn = this.newTurn();
     if (text.length < 2) { this.hide(); return; }
     this.offer(this.local(text));
     if (!this.explorer.can("find") || this.options.some((o) => o.kind === "coordinates")) return;
@@ -45,6 +45,12 @@ export class SearchBox {
     if (turn !== this.turn) return;
     const known = new Set(this.options.filter((o) => o.kind === "place").map((o) => o.title));
     this.offer([...this.options.filter((o) => known.has(o.title)), ...answer.found], answer.text);
+    if (this.hurried && this.options.length) this.go(this.options[0]);
+  }
+  // Answers to what was typed before are too late; Enter before the answer is meant for it.
+  newTurn() {
+    this.hurried = false;
+    return (this.turn = (this.turn ?? 0) + 1);
   }
   offer(options, text) {
     this.options = options.slice(0, SUGGESTED);
@@ -55,6 +61,7 @@ export class SearchBox {
   }
   key(event) {
     if (event.key === "Enter" && this.options?.length) this.go(this.options[0]);
+    else if (event.key === "Enter") this.hurried = true;
     else if (event.key === "Escape") this.hide();
     event.stopPropagation();
   }
@@ -67,5 +74,5 @@ export class SearchBox {
     this.explorer.target = [x, y];
     map.fit({ x0: x - half, x1: x + half, y0: y - half, y1: y + half });
   }
-  hide() { this.list.hidden = true; }
+  hide() { this.newTurn(); this.list.hidden = true; }
 }

@@ -8,7 +8,7 @@ const FORMATS = [["csv", "CSV", "text/csv"], ["geojson", "GeoJSON", "application
 
 export class SelectionPanel {
   constructor(explorer) {
-    this.explorer = explorer;
+    Object.assign(this, { explorer, places: [] });
     this.count = element("b");
     this.gallery = element("div", { class: "se-gallery" });
     this.tools = element("div", { class: "se-actions" },
@@ -28,13 +28,19 @@ export class SelectionPanel {
   }
   async look(bits, total) {
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    if (!total || this.root.hidden) { this.gallery.replaceChildren(); return; }
-    const { explorer } = this, answer = await explorer.questions.ask("places", { rows: rowsOf(bits, SHOWN) });
+    this.places = [];
+    if (!total || this.root.hidden) { this.showGallery(); return; }
+    const answer = await this.explorer.questions.ask("places", { rows: rowsOf(bits, SHOWN) });
     if (turn !== this.turn) return;
-    const tiles = answer.places.map((place) => element("button", { type: "button", class: "se-shot", title: place.name, onclick: () => explorer.select(place.index),
+    this.places = answer.places;
+    this.showGallery();
+  }
+  showGallery() {
+    const { explorer } = this, total = countOf(explorer.chosen), more = this.places.length && total > SHOWN;
+    const tiles = this.places.map((place) => element("button", { type: "button", class: "se-shot", title: place.name, onclick: () => explorer.select(place.index),
       onmouseenter: () => explorer.hover(place.index), onmouseleave: () => explorer.hover(-1) },
       explorer.placePanel.tile(place, explorer.get("season"), 64), element("span", {}, place.name)));
-    this.gallery.replaceChildren(...tiles, ...(total > SHOWN ? [element("span", { class: "se-hint" }, `and ${(total - SHOWN).toLocaleString("en")} more`)] : []));
+    this.gallery.replaceChildren(...tiles, ...(more ? [element("span", { class: "se-hint" }, `and ${(total - SHOWN).toLocaleString("en")} more`)] : []));
   }
   zoom() {
     const rows = rowsOf(this.explorer.chosen);

@@ -20,6 +20,7 @@ class Frames {
     if (!this.held.has(key)) {
       this.held.set(key, null);
       this.questions.ask("frame", { season, space }).then((answer) => {
+        if (!answer.buffers.length) this.held.delete(key); // asked again with the next look
         if (!answer.buffers.length || !this.held.has(key)) return;
         this.held.set(key, layerOf(numbers(answer.buffers[0], Uint16Array)));
         this.arrived();

@@ -10,6 +10,7 @@ const NO_DAY = -2147483648;
 const PLANE_OF = new Set(["season", "space"]), RIVAL_OF = new Set(["season", "compare"]);
 const COLOURED_BY = new Set(["colour_by", "clusters", "selected", "liked", "disliked", "season", "space", "compare"]);
 const DETAILED_BY = new Set(["selected", "season", "space", "compare"]);
+const COLOURS_OF = ["colour_by", "clusters", "season", "space", "compare"]; // what an answer says that it is an answer to
 const LEARNED_BY = new Set(["classes", "marks", "season", "space"]);
 const SHADES = { pale: [225, 228, 230], most: 0.85 }; // how far doubt takes a class's colour away
 const view = (array) => new DataView(array.slice().buffer);
@@ -53,6 +54,7 @@ export class StaticModel {
     this.state[name] = value;
     for (const react of this.listeners.get(`change:${name}`) ?? []) react();
   }
+  stateOf(...names) { return Object.fromEntries(names.map((name) => [name, this.state[name]])); }
   get here() { return this.spaces[this.state.space]; }
   frame() { this.tell("plane", view(this.here.plane(this.state.season))); }
 
@@ -62,7 +64,7 @@ export class StaticModel {
       export: () => [{ name: `selection.${question.format}` }, [this.selectionAs(question.format)]],
       save_labels: () => [{ name: "labels.json" }, [this.labelsAsText()]], load_labels: () => [{ text: this.takeLabels(question.text, question.name) }, []] };
     const [answer, buffers] = ways[question.ask]();
-    const react = () => (this.listeners.get("msg:custom") ?? []).forEach((hear) => hear({ answers: question.number, ...answer }, buffers));
+    const react = () => (this.listeners.get("msg:custom") ?? []).forEach((hear) => hear({ answers: question.number, asker: question.asker, ...answer }, buffers));
     setTimeout(react, 0);
   }
   selectionAs(format) {
@@ -96,7 +98,7 @@ export class StaticModel {
     else if (by === made.uncertainty) [tint, legend] = this.byDoubt();
     else if (tint.length > 3 * this.data.count) tint = tint.slice(3 * this.data.count * season, 3 * this.data.count * (season + 1));
     this.tell("colours", view(tint));
-    this.tell("legend", legend);
+    this.tell("legend", { ...legend, of: this.stateOf(...COLOURS_OF) });
   }
   byCosine(query, otherwise) {
     if (!query) return this.grey(otherwise);
@@ -168,7 +170,7 @@ export class StaticModel {
   }
   detail() {
     const i = this.state.selected, { compare } = this.state;
-    const own = { ...this.place(i), ndvi: this.data.ndvi[i] ?? [], path: this.here.path(i), neighbours: this.near(this.here, i), tile_px: this.data.tile_px };
+    const own = { ...this.place(i), ndvi: this.data.ndvi[i] ?? [], path: this.here.path(i), neighbours: this.near(this.here, i), tile_px: this.data.tile_px, of: this.stateOf(...DETAILED_BY) };
     return compare ? { ...own, rivals: this.near(this.spaces[compare], i) } : own;
   }
   near(space, i) {

@@ -2,8 +2,10 @@
 
 import { element } from "./dom.js";
 import { Explorer } from "./explorer.js";
+import { giveEars } from "./hearing.js";
 
-function render({ model, el }) {
+async function render({ model, el }) {
+  await giveEars(model);
   try {
     const explorer = new Explorer(model, el);
     return () => explorer.dispose();
