@@ -87,8 +87,13 @@ def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
     The CPU does not wait until a GPU has done all its earlier work, as it would with plain ``to``. Ordinary
     memory may be changed right afterwards, since CUDA has taken a copy; pinned memory must stay as it is
     until the GPU has fetched it.
+
+    Unsigned 16-bit counts arrive on an Apple GPU as int32: before PyTorch 2.9 it does not know them.
     """
-    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
+    kind = torch.device(device).type
+    if kind == "mps" and tensor.dtype == torch.uint16:
+        tensor = tensor.to(torch.int32)
+    return tensor.to(device, non_blocking=kind == "cuda")
 
 
 def generator_for(

@@ -16,6 +16,7 @@ import xarray as xr
 
 from seco_lab import __version__
 from seco_lab.commands.say import say
+from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     from seco_lab.downstream.result import Result
@@ -105,7 +106,8 @@ def _settle(demo: Demo) -> None:
         say(f"{demo.out} holds a demo of {held['minutes']:g} minutes: its places are kept, it trains anew")
         shutil.rmtree(demo.out / "run", ignore_errors=True)
     demo.out.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(wanted))
+    with whole_file(note) as partial:
+        partial.write_text(json.dumps(wanted))
 
 
 def _plan(demo: Demo, name: str, seed: int) -> Plan:
@@ -239,5 +241,6 @@ def _report(
         plan=(plan.places["lon"].to_numpy(), plan.places["lat"].to_numpy()),
     )
     numbers = {**result.to_dict(), "facts": facts, "report": str(page), "seconds": round(seconds, 1)}
-    (demo.out / "report.json").write_text(json.dumps(numbers, indent=1, default=str))
+    with whole_file(demo.out / "report.json") as partial:
+        partial.write_text(json.dumps(numbers, indent=1, default=str))
     return {k: v for k, v in numbers.items() if k not in ("protocol", "per_class")}

@@ -40,6 +40,14 @@ def reference_dir() -> Path:
     return _folder("SECO_LAB_REFERENCE", SHARED / "reference", "reference numbers of the official code")
 
 
+@pytest.fixture(scope="session")
+def archive_root(tmp_path_factory) -> Path:
+    """The small archive of ``archive.py``; nobody may change its files."""
+    from archive import write_archive
+
+    return write_archive(tmp_path_factory.mktemp("archive"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
     """What the command line keeps for the next question stays out of the user's own cache."""

@@ -2,13 +2,14 @@
 
 What only a GPU would show is found here: tensors of two devices in one operation, numbers read in the middle
 of a step (which makes the CPU wait for all work given so far), operations that CUDA lacks for unsigned 16-bit
-numbers.
+numbers, and what PyTorch 2.6 lacks on the GPU of an Apple computer.
 """
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 DEVICE = torch.device("cuda", 0)
+APPLE = torch.device("mps", 0)
 _ACROSS = {
     "copy_",
     "to",
@@ -43,6 +44,10 @@ _NOT_FOR_UINT16 = {
     "__lt__",
     "__gt__",
 }
+# Of unsigned 16 bits, Apple's knows nothing before PyTorch 2.9, of double precision never.
+_NOT_ON_APPLE = {torch.uint16, torch.float64}
+# Missing before PyTorch 2.10, or done by the CPU with a warning.
+_LACKING_ON_APPLE = {"index_copy_", "index_copy", "linalg_svdvals", "linalg_svd", "embedding_bag"}
 _FACTORIES = {
     "empty",
     "zeros",
@@ -83,7 +88,9 @@ def tensors_in(values):
 
 
 def is_device(value):
-    return isinstance(value, torch.device) or (isinstance(value, str) and value.startswith(("cuda", "cpu")))
+    return isinstance(value, torch.device) or (
+        isinstance(value, str) and value.startswith(("cuda", "cpu", "mps"))
+    )
 
 
 def name_of(func):
@@ -93,20 +100,20 @@ def name_of(func):
 
 
 class PretendGpu(TorchFunctionMode):
-    """While it is entered, ``torch.device("cuda", 0)`` is a device.
+    """While it is entered, ``torch.device("cuda", 0)``, or Apple's, is a device.
 
     Attributes:
         waits: Names of the operations that made the CPU wait.
     """
 
-    def __init__(self):
+    def __init__(self, device=DEVICE):
         super().__init__()
-        self.waits = []
+        self.waits, self._device = [], device
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs, name = dict(kwargs or {}), name_of(func)
         if name == "device.__get__":
-            return DEVICE if on_gpu(args[0]) else func(*args)
+            return self._device if on_gpu(args[0]) else func(*args)
         kwargs.pop("pin_memory", None)
         if name == "to" or name in ("cpu", "cuda"):
             return self._moved(func, name, args, kwargs)
@@ -119,9 +126,25 @@ class PretendGpu(TorchFunctionMode):
         result = func(*args, **kwargs)
         if name == "data.__set__":
             mark(args[0], on_gpu(args[1]))
-        return mark(result) if there else result
+        return self._arrived(mark(result)) if there else result
+
+    def _arrived(self, result):
+        """What an operation gave, if the device knows numbers of that kind."""
+        for tensor in tensors_in([result]):
+            if self._device.type == "mps" and on_gpu(tensor) and tensor.dtype in _NOT_ON_APPLE:
+                raise TypeError(f"Trying to convert {tensor.dtype} to the MPS backend, which lacks it")
+        return result
+
+    def _check_apple(self, name, given):
+        if name in _LACKING_ON_APPLE:
+            raise NotImplementedError(f"The operator {name!r} is not implemented for the MPS device")
+        # Backward refuses it, up to PyTorch 2.13.
+        if name == "batch_norm" and not given[0].is_contiguous():
+            raise RuntimeError("view size is not compatible with input tensor's size and stride")
 
     def _check(self, name, given, args):
+        if self._device.type == "mps":
+            self._check_apple(name, given)
         elsewhere = [tensor for tensor in given if not on_gpu(tensor) and tensor.ndim]
         if elsewhere and name not in _ACROSS:
             raise RuntimeError(f"{name}: expected all tensors on one device, got cuda:0 and cpu")
@@ -142,21 +165,25 @@ class PretendGpu(TorchFunctionMode):
         others = [on_gpu(value) for value in args[1:] if isinstance(value, torch.Tensor)]
         was, will = on_gpu(args[0]), on_gpu(args[0])
         if wanted or others or name != "to":
-            will = torch.device(wanted[0]).type == "cuda" if wanted else (others or [name == "cuda"])[0]
+            will = (
+                torch.device(wanted[0]).type == self._device.type
+                if wanted
+                else (others or [name == "cuda"])[0]
+            )
         args = [torch.device("cpu") if is_device(value) else value for value in args]
         kwargs = {key: torch.device("cpu") if is_device(value) else value for key, value in kwargs.items()}
         result = func(*args, **kwargs)
         if was == will:
-            return mark(result, will) if will else result
+            return self._arrived(mark(result, will)) if will else result
         if was or not (kwargs.get("non_blocking") or True in args[1:]):
             self.waits.append(f"{name} {'cuda' if will else 'cpu'}")
-        return mark(result.clone() if result is args[0] else result, will)
+        return self._arrived(mark(result.clone() if result is args[0] else result, will))
 
     def _made(self, func, name, args, kwargs):
         device = kwargs.pop("device", None)
-        there = device is not None and torch.device(device).type == "cuda"
+        there = device is not None and torch.device(device).type == self._device.type
         if there and kwargs.get("generator") is not None:
             raise RuntimeError(f"{name}: expected a cuda generator, found a cpu one")
         if there and name == "tensor":
             self.waits.append("tensor")
-        return mark(func(*args, **kwargs), there)
+        return self._arrived(mark(func(*args, **kwargs), there))

@@ -9,11 +9,12 @@ from cubes import small_cube
 from seco_lab.batch import Batches
 from seco_lab.data import CubeBatches, input_spec_for, split_cube
 from seco_lab.data import batches as batches_module
+from seco_lab.data import readers as readers_module
 from seco_lab.data.feeds import KeptFeed, ReadFeed
 from seco_lab.data.readers import ArrayReader, in_memory
 from seco_lab.data.ring import Ring
 from seco_lab.nn.inputs import standardise, to_unit_range
-from seco_lab.store import MappedCube, open_cube, save_cube
+from seco_lab.store import MappedCube, append, open_cube, save_cube
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,18 @@ def test_a_batch_is_what_the_cube_holds(cube):
     np.testing.assert_array_equal(batch.lonlat[:, 0], cube["lon"].values[batch.index])
     np.testing.assert_array_equal(batch.lonlat[:, 1], cube["lat"].values[batch.index])
     assert all(len(set(dates)) == 3 for dates in batch.time.tolist())
+
+
+def test_patches_that_come_while_a_cube_is_opened_wait_for_the_next_time(cube, stored, monkeypatch):
+    def grow_afterwards(path):
+        opened = open_cube(path)
+        append(path, small_cube(2, 5, ("B02", "B03", "B04", "B08"), size=12, first=50))
+        return opened
+
+    monkeypatch.setattr(readers_module, "open_cube", grow_afterwards)
+    batches = CubeBatches(stored, 6, seasons=3)
+    assert batches.samples == 23
+    assert same(batches[2], CubeBatches(cube, 6, seasons=3)[2])
 
 
 @pytest.mark.parametrize("crop", [None, 7])

@@ -1,6 +1,7 @@
 """Vectors of a cube: right preparation, an encoder left alone, files that survive a kill."""
 
 import copy
+import os
 import signal
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_hashes_tell_apart(cube):
     assert module_hash(tiny_encoder(seed=0)) == module_hash(tiny_encoder(seed=0))
     assert module_hash(tiny_encoder(seed=0)) != module_hash(tiny_encoder(seed=1))
     other = cube.copy(deep=True)
-    other["reflectance"][5, 2, 2, 15, 15] += 1
+    other["reflectance"][4, 2, 2, 15, 15] += 1
     assert cube_hash(cube) == cube_hash(cube.copy(deep=True))
     assert cube_hash(cube) != cube_hash(other)
     assert cube_hash(cube, pixels=False) == cube_hash(other, pixels=False)
@@ -237,6 +238,31 @@ def test_filtered_table_leaves_gaps(cube, tmp_path):
     assert np.isnan(again["embedding"].values[1, 0]).all()
 
 
+@pytest.mark.parametrize("lists", ["fixed", "free"])
+def test_vectors_that_another_program_left_empty_are_missing(cube, tmp_path, lists):
+    found = embed(tiny_encoder(), cube, SPEC, device="cpu")
+    save_embeddings(found, tmp_path / "e.parquet")
+    table = pq.read_table(tmp_path / "e.parquet")
+    place = table.column_names.index("embedding")
+    # Half of them, where the rest would fill every row with half a vector.
+    vectors = [vector if row % 2 else None for row, vector in enumerate(table["embedding"].to_pylist())]
+    kind = table["embedding"].type if lists == "fixed" else pa.list_(pa.float32())
+    holed = table.set_column(place, "embedding", pa.array(vectors, kind))
+    pq.write_table(holed, tmp_path / "f.parquet")
+    wanted = found["embedding"].values.copy()
+    wanted.reshape(18, -1)[::2] = np.nan
+    np.testing.assert_array_equal(open_embeddings(tmp_path / "f.parquet")["embedding"], wanted)
+    uneven = [[1.0], *vectors[1:]]
+    pq.write_table(
+        table.set_column(place, "embedding", pa.array(uneven, pa.list_(pa.float32()))), tmp_path / "g.parquet"
+    )
+    with pytest.raises(ValueError, match="wanted vectors of one length, got lengths from 1 to 32"):
+        open_embeddings(tmp_path / "g.parquet")
+    pq.write_table(table.slice(0, 0), tmp_path / "h.parquet")
+    with pytest.raises(ValueError, match="holds no embeddings: the table has no rows"):
+        open_embeddings(tmp_path / "h.parquet")
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(b"nonsense", "not a whole Parquet"), (None, "lacks the columns")]
 )
@@ -300,6 +326,36 @@ def test_kept_parts_are_not_computed_again(cube, tmp_path, monkeypatch):
     monkeypatch.setattr(resume, "image_blocks", _remember(resume.image_blocks, computed))
     embed_to(tiny_encoder(), cube, SPEC, tmp_path / "e.parquet", part_patches=2, progress=False)
     assert computed == [2]
+
+
+def test_parts_that_nobody_vouches_for_are_not_taken(cube, tmp_path):
+    wanted = open_embeddings(embed_to(tiny_encoder(), cube, SPEC, tmp_path / "w.parquet", progress=False))
+    # As a process leaves it that was killed while it removed the parts of another encoder.
+    parts = tmp_path / "e.parquet.parts"
+    parts.mkdir()
+    np.save(parts / "0000000000.npy", np.zeros_like(wanted["embedding"].values))
+    found = embed_to(tiny_encoder(), cube, SPEC, tmp_path / "e.parquet", progress=False)
+    np.testing.assert_array_equal(open_embeddings(found)["embedding"], wanted["embedding"])
+
+
+def test_one_process_at_a_time_makes_a_table(cube, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    parts = tmp_path / "e.parquet.parts"
+    parts.mkdir()
+    (parts / "0000000000.npy").write_bytes(b"of the other one")
+    other = os.open(parts, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(FileExistsError, match="another process works in"):
+        embed_to(tiny_encoder(), cube, SPEC, tmp_path / "e.parquet", progress=False)
+    assert (parts / "0000000000.npy").exists()
+    os.close(other)
+
+
+def test_a_cube_made_anew_from_other_pixels_is_another_cube(cube, tmp_path):
+    path = embed_to(tiny_encoder(), cube, SPEC, tmp_path / "e.parquet", progress=False)
+    anew = cube.assign(reflectance=cube["reflectance"] + 1)
+    with pytest.raises(FileExistsError, match="embeddings of another cube"):
+        embed_to(tiny_encoder(), anew, SPEC, path, progress=False)
 
 
 def _remember(function, starts):

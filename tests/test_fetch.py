@@ -23,7 +23,6 @@ from archive import (
     make_tasks,
     name_of,
     true_patch,
-    write_archive,
     write_halves,
 )
 from fault_server import FaultServer, Rule
@@ -48,14 +47,9 @@ from seco_lab.store import open_cube
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_archive(tmp_path_factory.mktemp("archive"))
-
-
-@pytest.fixture(scope="module")
-def done(root, tmp_path_factory):
+def done(archive_root, tmp_path_factory):
     """A finished cube of 11 places; one of the 12 was given up."""
-    return fetched(root, tmp_path_factory.mktemp("done") / "c.zarr").path
+    return fetched(archive_root, tmp_path_factory.mktemp("done") / "c.zarr").path
 
 
 @pytest.fixture(autouse=True)
@@ -120,8 +114,8 @@ def test_a_place_that_is_cloudy_in_every_scene_is_given_up_with_the_reason(done)
     assert "place-001" not in open_cube(done)["patch"].values
 
 
-def test_a_cloudy_place_costs_no_band(root, tmp_path):
-    with FaultServer(root) as server:
+def test_a_cloudy_place_costs_no_band(archive_root, tmp_path):
+    with FaultServer(archive_root) as server:
         tasks = make_tasks(server.url, places=2)
         cloudy = replace(tasks, table=tasks.table[tasks.table["patch"] == "place-001"])
         with pytest.raises(LookupError, match="none of the 1 places could be had"):
@@ -142,14 +136,14 @@ def test_leaving_at_the_moment_at_which_the_reading_ends(monkeypatch):
         assert loop_ended.wait(10)
 
 
-def test_cloud_is_allowed_when_asked_for(root, tmp_path):
-    report = run(make_tasks(str(root), places=2), tmp_path / "c.zarr", max_cloud=100)
+def test_cloud_is_allowed_when_asked_for(archive_root, tmp_path):
+    report = run(make_tasks(str(archive_root), places=2), tmp_path / "c.zarr", max_cloud=100)
     assert (report.gathered, report.rejected) == (2, 0)
     assert open_cube(report.path)["cloud_cover"].values[1].tolist() == [0, 100]
 
 
-def test_headers_are_read_once_whatever_the_number_of_places(root, tmp_path):
-    with FaultServer(root) as server:
+def test_headers_are_read_once_whatever_the_number_of_places(archive_root, tmp_path):
+    with FaultServer(archive_root) as server:
         report = fetched(server.url, tmp_path / "c.zarr", places=6)
         headers = [path for path, _, size in server.log if size >= 4096 or path.endswith("SCL.tif")]
         assert len(server.log) == report.requests
@@ -160,11 +154,11 @@ def test_headers_are_read_once_whatever_the_number_of_places(root, tmp_path):
         assert set(costs["state"]) == {"stored", "rejected"}
 
 
-def test_a_second_run_asks_nothing_and_a_new_process_would_not_either(root, done, tmp_path):
+def test_a_second_run_asks_nothing_and_a_new_process_would_not_either(archive_root, done, tmp_path):
     shutil.copytree(done.parent, tmp_path / "d")
     before = fingerprint(tmp_path / "d" / "c.zarr")
-    with FaultServer(root) as server:
-        tasks = make_tasks(str(root))
+    with FaultServer(archive_root) as server:
+        tasks = make_tasks(str(archive_root))
         report = run(tasks, tmp_path / "d" / "c.zarr")
         assert server.requests == 0
     assert (report.gathered, report.already, report.rejected, report.requests) == (0, 11, 1, 0)
@@ -174,7 +168,7 @@ def test_a_second_run_asks_nothing_and_a_new_process_would_not_either(root, done
 
 
 @pytest.mark.parametrize("where", ["before the cube", "after the cube"])
-def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_path, monkeypatch):
+def test_an_end_between_journal_and_cube_loses_nothing(where, archive_root, done, tmp_path, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
@@ -185,15 +179,15 @@ def test_an_end_between_journal_and_cube_loses_nothing(where, root, done, tmp_pa
         else:
             broken.setattr(Journal, "stored", lambda self, patches: die() if patches else None)
         with pytest.raises(KeyboardInterrupt):
-            fetched(root, out)
-    assert fetched(root, out).failed == 0
+            fetched(archive_root, out)
+    assert fetched(archive_root, out).failed == 0
     assert fingerprint(out) == fingerprint(done)
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, tmp_path):
+def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(archive_root, done, tmp_path):
     # From the middle on the server is silent, so that nothing can end before the interrupt.
-    with FaultServer(root, rules=[Rule("stall", after=25)]) as server:
+    with FaultServer(archive_root, rules=[Rule("stall", after=25)]) as server:
         import _thread
 
         def interrupt_in_the_middle():
@@ -211,28 +205,30 @@ def test_an_interrupt_goes_through_and_leaves_a_state_to_go_on_from(root, done, 
         assert asked < server.requests
 
 
-def test_scenes_that_are_gone_or_locked_or_odd(root, tmp_path):
+def test_scenes_that_are_gone_or_locked_or_odd(archive_root, tmp_path):
     first, second = f"33UUP/{DATES[0]}", f"33UUP/{DATES[2]}"
-    with FaultServer(root, rules=[Rule("404", f"{first}/SCL")]) as server:
+    with FaultServer(archive_root, rules=[Rule("404", f"{first}/SCL")]) as server:
         run(make_tasks(server.url, places=1), tmp_path / "a.zarr")
         image = read_provenance(tmp_path / "a.zarr").iloc[0]
         assert (image["rank"], image["item_id"]) == (1, f"S2A_33UUP_{DATES[2]}")
         assert image["passed_over"].endswith(f"{first}/SCL.tif is not there (404)")
-    with FaultServer(root, rules=[Rule("404", f"{first}/B05"), Rule("404", f"{second}/B01")]) as server:
+    with FaultServer(
+        archive_root, rules=[Rule("404", f"{first}/B05"), Rule("404", f"{second}/B01")]
+    ) as server:
         with pytest.raises(LookupError, match="none of the 1 places could be had"):
             run(make_tasks(server.url, places=1), tmp_path / "b.zarr")
         (gone,) = read_rejected(tmp_path / "b.zarr").itertuples()
         assert gone.why == "gone"
-    with FaultServer(root, rules=[Rule("403", "33UUP")]) as server:
+    with FaultServer(archive_root, rules=[Rule("403", "33UUP")]) as server:
         report = run(make_tasks(server.url, places=1), tmp_path / "c.zarr")
         assert (report.failed, report.rejected) == (1, 0), "another day access may be allowed"
         server.rules = []
         assert run(make_tasks(server.url, places=1), tmp_path / "c.zarr").gathered == 1
 
 
-def test_a_file_replaced_in_mid_run_starts_the_place_anew(root, tmp_path):
+def test_a_file_replaced_in_mid_run_starts_the_place_anew(archive_root, tmp_path):
     mine = tmp_path / "archive"
-    shutil.copytree(root, mine)
+    shutil.copytree(archive_root, mine)
     name = name_of("33UUP", DATES[0], "B02")
 
     class Replacing(Unsigned):
@@ -244,7 +240,7 @@ def test_a_file_replaced_in_mid_run_starts_the_place_anew(root, tmp_path):
             if href.endswith(name):
                 Replacing.asked += 1
                 if Replacing.asked == 2:
-                    shutil.copy(root / name_of("33UUP", DATES[0], "B04"), mine / name)
+                    shutil.copy(archive_root / name_of("33UUP", DATES[0], "B04"), mine / name)
             return href
 
     with FaultServer(mine) as server:
@@ -255,13 +251,13 @@ def test_a_file_replaced_in_mid_run_starts_the_place_anew(root, tmp_path):
     assert Replacing.asked > 2
 
 
-def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_path):
+def test_a_header_damaged_on_the_way_does_not_cost_the_scene(archive_root, done, tmp_path):
     """The left edge moves by a kilometre or two, or the pixels become twice as large."""
-    content = (root / name_of("33UUP", DATES[0], "SCL")).read_bytes()
+    content = (archive_root / name_of("33UUP", DATES[0], "SCL")).read_bytes()
     edge, scale = content.index(struct.pack("<d", 300000.0)), content.index(struct.pack("<d", 20.0) * 2)
     bits = [8 * edge + 44, 8 * (scale + 6) + 4]
     with FaultServer(
-        root, rules=[Rule(f"bit-{bit}", "33UUP/2021-03-01/SCL", times=1) for bit in bits]
+        archive_root, rules=[Rule(f"bit-{bit}", "33UUP/2021-03-01/SCL", times=1) for bit in bits]
     ) as server:
         fetched(server.url, tmp_path / "c.zarr", places=5)
         assert sum(server.faults().get(f"bit-{bit}", 0) for bit in bits) == 2
@@ -276,11 +272,11 @@ def test_a_header_damaged_on_the_way_does_not_cost_the_scene(root, done, tmp_pat
     ],
 )
 def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(
-    fault, words, root, done, tmp_path, monkeypatch
+    fault, words, archive_root, done, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("seco_lab.fetch.reading.SEVERAL", 3)
     out = tmp_path / "c.zarr"
-    with FaultServer(root) as server:
+    with FaultServer(archive_root) as server:
         server.rules = [Rule(fault, after=60)]
         with pytest.raises(UnreachableError, match=words) as caught:
             fetched(server.url, out)
@@ -291,9 +287,11 @@ def test_a_run_of_failures_ends_in_one_sentence_and_goes_on_later(
     check_like(done, out, images=22)
 
 
-def test_places_that_fail_hold_up_no_other_and_are_put_in_order_when_they_come(root, tmp_path, monkeypatch):
+def test_places_that_fail_hold_up_no_other_and_are_put_in_order_when_they_come(
+    archive_root, tmp_path, monkeypatch
+):
     out, bad = tmp_path / "c.zarr", Rule("500", "33UUP/2021-03-01")
-    with FaultServer(root, rules=[bad]) as server:
+    with FaultServer(archive_root, rules=[bad]) as server:
         report = fetched(server.url, out, places=6)
         assert (report.gathered, report.failed) == (2, 3)
         assert re.search(
@@ -315,21 +313,21 @@ def test_places_that_fail_hold_up_no_other_and_are_put_in_order_when_they_come(r
     assert fingerprint(out) == fingerprint(tmp_path / "clean" / "c.zarr")
 
 
-def test_a_kill_while_places_are_put_in_order(root, done, tmp_path):
+def test_a_kill_while_places_are_put_in_order(archive_root, done, tmp_path):
     """The moment at which the old cube has stepped aside and the new one is not in its place yet."""
     shutil.copytree(done.parent, tmp_path / "d")
     out, ended = tmp_path / "d" / "c.zarr", subprocess.Popen(["true"])
     ended.wait()
     before = fingerprint(out)
     out.rename(out.with_name(f".c.zarr.{ended.pid}.old"))
-    assert fetched(root, out).requests == 0
+    assert fetched(archive_root, out).requests == 0
     assert fingerprint(out) == before
 
 
-def test_a_bad_stretch_ends_no_run_and_is_left_out_when_asked_for(root, tmp_path):
+def test_a_bad_stretch_ends_no_run_and_is_left_out_when_asked_for(archive_root, tmp_path):
     """Nine places beside one another whose files are lost; the server is well."""
     out, lost = tmp_path / "c.zarr", [f"place-{n:03d}" for n in range(3, 12)]
-    with FaultServer(root, rules=[Rule("500", "/lost/")]) as server:
+    with FaultServer(archive_root, rules=[Rule("500", "/lost/")]) as server:
         tasks = make_tasks(server.url, places=17)
         away = tasks.table["assets"].str.replace(server.url, f"{server.url}/lost")
         bad = tasks.table["patch"].isin(lost)
@@ -342,9 +340,9 @@ def test_a_bad_stretch_ends_no_run_and_is_left_out_when_asked_for(root, tmp_path
         assert server.requests == asked
 
 
-def test_a_stretch_of_places_is_judged_by_places_elsewhere(root, tmp_path, monkeypatch):
+def test_a_stretch_of_places_is_judged_by_places_elsewhere(archive_root, tmp_path, monkeypatch):
     monkeypatch.setattr("seco_lab.fetch.reading.SEVERAL", 3)
-    with FaultServer(root, rules=[Rule("500")]) as server:
+    with FaultServer(archive_root, rules=[Rule("500")]) as server:
         with pytest.raises(UnreachableError, match=r"^3 places in a row, and 3 elsewhere, could not be read"):
             fetched(server.url, tmp_path / "c.zarr", pace=Pace(places=1))
         tried = set(read_costs(tmp_path / "c.zarr")["patch"])
@@ -353,9 +351,9 @@ def test_a_stretch_of_places_is_judged_by_places_elsewhere(root, tmp_path, monke
             estimate(make_tasks(server.url), tmp_path / "e.zarr", signer=Unsigned())
 
 
-def test_a_longer_plan_goes_on_with_the_cube_of_a_shorter_one(root, tmp_path, monkeypatch):
+def test_a_longer_plan_goes_on_with_the_cube_of_a_shorter_one(archive_root, tmp_path, monkeypatch):
     out, clean = tmp_path / "c.zarr", tmp_path / "clean" / "c.zarr"
-    with FaultServer(root) as server:
+    with FaultServer(archive_root) as server:
         fetched(server.url, out, places=5)
         shutil.copytree(out, tmp_path / "short.zarr")
         with monkeypatch.context() as broken:
@@ -388,9 +386,9 @@ def _die(*_):
     raise KeyboardInterrupt
 
 
-def test_two_halves_of_a_scene_that_a_datastrip_cuts_make_one_image(root, tmp_path):
+def test_two_halves_of_a_scene_that_a_datastrip_cuts_make_one_image(archive_root, tmp_path):
     mine, ((_, tile, column, row),) = tmp_path / "archive", corners(1)
-    shutil.copytree(root, mine)
+    shutil.copytree(archive_root, mine)
     write_halves(mine, tile, DATES[0], 10 * row + 170)
     tasks = make_tasks(str(mine), places=1)
     upper, *rest = [tasks.table.iloc[[i]] for i in range(len(tasks.table))]
@@ -417,7 +415,7 @@ def test_two_halves_of_a_scene_that_a_datastrip_cuts_make_one_image(root, tmp_pa
     assert re.fullmatch(r"no data in \d\d\.\d % of the patch", passed), "half of it was not enough"
 
 
-def test_signatures_that_expire_in_mid_run(root, done, tmp_path):
+def test_signatures_that_expire_in_mid_run(archive_root, done, tmp_path):
     import time
 
     class Short(Unsigned):
@@ -434,16 +432,16 @@ def test_signatures_that_expire_in_mid_run(root, done, tmp_path):
             return f"{href}?se={time.time() + 30}"
 
     signer = Short()
-    with FaultServer(root, signed=True) as server:
+    with FaultServer(archive_root, signed=True) as server:
         fetch(make_tasks(server.url, places=5), tmp_path / "c.zarr", signer=signer, progress=False)
     assert signer.renewed > 10
     check_like(done, tmp_path / "c.zarr", images=8)
     assert "se=" not in read_provenance(tmp_path / "c.zarr").to_csv()
 
 
-def test_another_request_is_refused(root, done, tmp_path):
+def test_another_request_is_refused(archive_root, done, tmp_path):
     shutil.copytree(done.parent, tmp_path / "d")
-    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(root))
+    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(archive_root))
     other = replace(tasks, about={**tasks.about, "plan_hash": "q" * 16})
     with pytest.raises(ValueError, match=r"begun with plan hash plan-of-12, now it is qqqqqqqqqqqqqqqq; ch"):
         run(other, out)
@@ -466,9 +464,9 @@ def test_another_request_is_refused(root, done, tmp_path):
         run(replace(tasks, table=tasks.table.iloc[2:]), tmp_path / "f.zarr")
 
 
-def test_a_cube_that_was_removed_is_fetched_again_and_one_cut_short_is_refused(root, done, tmp_path):
+def test_a_cube_that_was_removed_is_fetched_again_and_one_cut_short_is_refused(archive_root, done, tmp_path):
     shutil.copytree(done.parent, tmp_path / "d")
-    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(root))
+    out, tasks = tmp_path / "d" / "c.zarr", make_tasks(str(archive_root))
     shutil.rmtree(out)
     assert run(tasks, out).gathered == 11
     from seco_lab.store import save_cube
@@ -478,22 +476,22 @@ def test_a_cube_that_was_removed_is_fetched_again_and_one_cut_short_is_refused(r
         run(tasks, out)
 
 
-def test_two_writers(root, tmp_path):
+def test_two_writers(archive_root, tmp_path):
     from seco_lab.gather.ledger import only_writer
 
     with (
         only_writer(tmp_path / "c.zarr"),
         pytest.raises(FileExistsError, match="another process is gathering"),
     ):
-        fetched(root, tmp_path / "c.zarr")
+        fetched(archive_root, tmp_path / "c.zarr")
 
 
-def test_a_full_disk(root, done, tmp_path, monkeypatch):
+def test_a_full_disk(archive_root, done, tmp_path, monkeypatch):
     out = tmp_path / "c.zarr"
     with monkeypatch.context() as small:
         small.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
         with pytest.raises(OSError, match=r"the cube needs [0-9,]+ MB more|take fewer places"):
-            fetched(root, out)
+            fetched(archive_root, out)
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -501,7 +499,7 @@ def test_a_full_disk(root, done, tmp_path, monkeypatch):
     with monkeypatch.context() as small:
         small.setattr("seco_lab.store.write.write_pixels", full)
         with pytest.raises(OSError, match="no space left for"):
-            fetched(root, out)
+            fetched(archive_root, out)
 
     opened = Journal.__enter__
 
@@ -516,15 +514,15 @@ def test_a_full_disk(root, done, tmp_path, monkeypatch):
         with pytest.raises(
             OSError, match=r"no space left for .*journal.db; free some and give the same command"
         ):
-            fetched(root, tmp_path / "narrow.zarr")
+            fetched(archive_root, tmp_path / "narrow.zarr")
     for path in (out, tmp_path / "narrow.zarr"):
-        fetched(root, path)
+        fetched(archive_root, path)
         assert fingerprint(path) == fingerprint(done)
 
 
-def test_the_estimate_is_a_start_that_is_not_wasted(root, done, tmp_path):
-    out, tasks = tmp_path / "c.zarr", make_tasks(str(root))
-    with FaultServer(root) as server:
+def test_the_estimate_is_a_start_that_is_not_wasted(archive_root, done, tmp_path):
+    out, tasks = tmp_path / "c.zarr", make_tasks(str(archive_root))
+    with FaultServer(archive_root) as server:
         tasks = make_tasks(server.url)
         found = estimate(tasks, out, signer=Unsigned())
         asked = server.requests
@@ -561,17 +559,17 @@ def test_a_second_look(done, tmp_path):
         verify(tmp_path / "none.zarr")
 
 
-def test_tasks_from_their_file(root, tmp_path):
-    file = save_tasks(make_tasks(str(root), places=3), tmp_path / "tasks.parquet")
-    assert open_tasks(file).hash == make_tasks(str(root), places=3).hash
+def test_tasks_from_their_file(archive_root, tmp_path):
+    file = save_tasks(make_tasks(str(archive_root), places=3), tmp_path / "tasks.parquet")
+    assert open_tasks(file).hash == make_tasks(str(archive_root), places=3).hash
     report = run(file, tmp_path / "c.zarr")
     assert report.gathered == 2
     assert json.loads(open_cube(report.path).attrs["fetch"])["tasks_hash"] == open_tasks(file).hash
     assert provenance_path(report.path).exists()
 
 
-def test_without_a_scene_classification_the_bands_tell(root, tmp_path):
-    tasks = make_tasks(str(root), places=1, bands=("B02", "B04"))
+def test_without_a_scene_classification_the_bands_tell(archive_root, tmp_path):
+    tasks = make_tasks(str(archive_root), places=1, bands=("B02", "B04"))
     assets = [
         json.dumps({k: v for k, v in json.loads(a).items() if k != "SCL"}) for a in tasks.table["assets"]
     ]

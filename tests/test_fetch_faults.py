@@ -6,8 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
-from archive import write_archive
 from fault_server import FaultServer
 from fetching import fetched, fingerprint
 from forks import Children
@@ -18,16 +16,11 @@ SHARES = {"429": 0.05, "503": 0.03, "reset": 0.03, "truncate": 0.02, "flip": 0.0
 KILLS = 8
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_archive(tmp_path_factory.mktemp("archive"))
-
-
-def test_faults_and_kills_change_nothing(root, tmp_path, monkeypatch):
+def test_faults_and_kills_change_nothing(archive_root, tmp_path, monkeypatch):
     """5 % of 429, 3 % of 503, 3 % of resets, 2 % of short bodies, 0.2 % of flipped bits, eight kill -9."""
     monkeypatch.setattr(retries, "_FIRST_WAIT_S", 0.05)
     clean, out, chance = tmp_path / "clean" / "c.zarr", tmp_path / "c.zarr", random.Random(1)
-    with FaultServer(root) as server, Children(Path(__file__).with_name("fetching.py")) as children:
+    with FaultServer(archive_root) as server, Children(Path(__file__).with_name("fetching.py")) as children:
         fetched(server.url, clean)
         server.shares, server.latency_s = SHARES, 0.01
         killed = 0

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from archive import write_archive
 from fault_server import FaultServer
 from fetching import fetched, fingerprint
 from loops import run
@@ -155,10 +154,9 @@ def test_pixels_are_those_of_the_simulated_world(practice):
 
 
 @pytest.mark.slow
-def test_workers_of_a_cluster_fill_one_cube_and_one_may_die(tmp_path):
+def test_workers_of_a_cluster_fill_one_cube_and_one_may_die(archive_root, tmp_path):
     distributed = pytest.importorskip("distributed")
-    root = write_archive(tmp_path / "archive")
-    with FaultServer(root) as server, _shared_imports():
+    with FaultServer(archive_root) as server, _shared_imports():
         fetched(server.url, tmp_path / "alone.zarr", places=24)
         server.latency_s = 0.02
         local = functools.partial(

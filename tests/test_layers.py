@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "seco_lab"
 LAYERS = [
-    {"whole", "remote"},
+    {"whole", "alone", "remote"},
     {"sensors", "input_spec", "places", "seasons", "batch"},
     {"cube", "store", "world", "nn", "views", "geoclusters", "sampling", "catalogs"},
     {"sources", "data", "methods"},

@@ -182,6 +182,8 @@ def test_geo_reads_the_cluster_by_the_row_of_the_patch():
     whole = math.exp(5) + 3
     assert geo_loss([2, 2]) == pytest.approx(-math.log(math.exp(5) / whole), rel=1e-4)
     assert geo_loss([0, 3]) == pytest.approx(math.log(whole), rel=1e-4)
+    with pytest.raises(ValueError, match="patch 4 of the cube, but GASSL knows the clusters of 4 places"):
+        geo_loss([0, 4])
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,14 @@ def test_queue_overwrites_the_oldest_and_wraps_around():
     assert int(queue.pointer) == 0
 
 
+def test_queue_wraps_within_a_batch_where_a_run_goes_on_with_larger_ones():
+    queue = NegativeQueue(4, 3)
+    queue.enqueue(keys(10))
+    queue.enqueue(keys(50, count=4))
+    assert queue.rows[:, 0].tolist() == [52, 53, 50, 51]
+    assert int(queue.pointer) == 2
+
+
 def test_queue_starts_with_unit_rows_of_its_own_seed():
     first, second = NegativeQueue(6, 5, seed=1), NegativeQueue(6, 5, seed=1)
     assert torch.equal(first.rows, second.rows)

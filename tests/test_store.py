@@ -131,6 +131,21 @@ def test_mapped_cube_travels_and_closes_old_maps(tmp_path, monkeypatch):
     assert len(mapped._maps) == 2
 
 
+def test_a_cube_is_found_again_from_another_working_folder_and_missed_when_it_is_gone(tmp_path, monkeypatch):
+    cube = small_cube(patches=2)
+    save_cube(cube, tmp_path / "here" / "c.zarr")
+    monkeypatch.chdir(tmp_path / "here")
+    mapped, lazy, late = MappedCube("c.zarr"), open_cube("c.zarr"), MappedCube("c.zarr")
+    monkeypatch.chdir(tmp_path)
+    wanted = cube["reflectance"].values
+    assert np.array_equal(mapped.patch(1), wanted[1])
+    assert np.array_equal(lazy["reflectance"].values, wanted)
+    shutil.rmtree(tmp_path / "here" / "c.zarr")
+    # A shard that was never written holds zeros; a cube that was moved away does not.
+    with pytest.raises(FileNotFoundError, match=r"no cube at .*c\.zarr any more"):
+        late.patch(1)
+
+
 def test_memory_of_the_process_stays_bounded(tmp_path, monkeypatch):
     def mapped_kib():
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -173,6 +188,18 @@ def test_appended_patches_equal_a_whole_cube(tmp_path, steps):
     np.testing.assert_array_equal(plain["reflectance"].values, joined(*parts)["reflectance"].values)
     save_cube(joined(*parts), tmp_path / "b.zarr")
     assert bytes_of(tmp_path / "a.zarr") == bytes_of(tmp_path / "b.zarr"), "however it came there"
+
+
+def test_texts_of_numpy_and_of_any_length_join_what_is_there(tmp_path):
+    """Names that a user gave come as texts of one length, and must cut neither those before nor be cut."""
+    cubes = [rich_cube(2, first) for first in (0, 2, 4)]
+    names = [["long-name-0", "long-name-1"], ["b", "c"], ["a longer name still", "d"]]
+    for cube, some in zip(cubes, names, strict=True):
+        cube.coords["patch"] = np.array(some)
+    save_cube(cubes[0], tmp_path / "a.zarr")
+    for cube in cubes[1:]:
+        append(tmp_path / "a.zarr", cube)
+    assert open_cube(tmp_path / "a.zarr")["patch"].values.tolist() == [*itertools.chain(*names)]
 
 
 def bytes_of(store):
@@ -218,6 +245,10 @@ def test_times_are_kept_to_the_second_whatever_comes_before_and_behind(fractions
                 lambda c: c.assign(reflectance=c["reflectance"].astype("u1"))
             ),
             "stores uint16, the new",
+        ),
+        (
+            lambda: rich_cube(2, first=20).pipe(lambda c: c.assign(label=c["label"] + 0.5)),
+            "keeps label as int64, which cannot hold 0.5",
         ),
     ],
 )

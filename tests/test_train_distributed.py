@@ -134,6 +134,8 @@ def test_processes_that_differ_are_refused(two):
         assert "8 cannot be cut into equal parts for 2 processes with accumulate 3" in said["rows"]
         assert "leaves one row at a time" in said["one row"]
         assert "already holds a run" in said["claimed"]
+        assert "process 0 finds a run after 3 steps" in said["disk"]
+        assert "process 1 no run: all processes must see the same folder" in said["disk"]
 
 
 @pytest.mark.slow

@@ -5,13 +5,15 @@ from typing import ClassVar
 import pytest
 import torch
 from cubes import small_cube
-from pretend_gpu import DEVICE, PretendGpu, on_gpu
+from pretend_gpu import APPLE, DEVICE, PretendGpu, on_gpu
 from training import small
 
 from seco_lab.data import CubeBatches
 from seco_lab.data import batches as batches_module
 from seco_lab.data import feeds as feeds_module
 from seco_lab.data.ring import Ring
+from seco_lab.embeddings import embed
+from seco_lab.embeddings import encode as encode_module
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import GASSL, CACo, MoCo, MultiLabel, SeCo, SimCLR, VICReg
 from seco_lab.store import open_cube, save_cube
@@ -108,6 +110,26 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(case, cubes, gpu):
         found = [log.floats() for log in logs]
     for log, expected in zip(found, alone, strict=True):
         assert log["loss"] == pytest.approx(expected["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("case", ["seco, steady", "geo-tp"])
+def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(case, cubes, monkeypatch):
+    monkeypatch.setattr(run_module, "choose_device", lambda device: torch.device(device))
+    settings = {"check_input": True, "watch_every_steps": 2}
+    alone = [log.floats() for log in run_on("cpu", case, cubes, **settings)]
+    with PretendGpu(APPLE):
+        found = [log.floats() for log in run_on(APPLE, case, cubes, **settings)]
+    for log, expected in zip(found, alone, strict=True):
+        assert log["loss"] == pytest.approx(expected["loss"], rel=1e-3)
+
+
+def test_an_apple_gpu_embeds_unsigned_counts(cubes, monkeypatch):
+    monkeypatch.setattr(encode_module, "choose_device", lambda device: torch.device(device))
+    cube = open_cube(cubes / "year")
+    alone = embed(small(), cube, SPEC, device="cpu")["embedding"].values
+    with PretendGpu(APPLE):
+        found = embed(small(), cube, SPEC, device=APPLE)["embedding"].values
+    assert found == pytest.approx(alone, abs=1e-5)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

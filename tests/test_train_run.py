@@ -11,6 +11,7 @@ from training import SPEC, Squares, SquareViews, same_state, tiny_method, tiny_r
 from seco_lab.methods import MoCo
 from seco_lab.nn.encoders import resnet18
 from seco_lab.train import StepDecay, read_metrics, steps_for_minutes
+from seco_lab.train import log as log_module
 
 STEADY = ("step", "epoch", "loss", "lr", "top1_all", "loss_season")
 
@@ -97,6 +98,19 @@ def test_interrupt_inside_a_step_lets_it_finish(undisturbed, tmp_path):
     assert steady(run.folder) == steady(undisturbed.folder)
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_while_saving_doubles_no_row(undisturbed, tmp_path, monkeypatch):
+    run = tiny_run(tmp_path / "run", steps=9)
+    run._look_every = 10  # as on a GPU, where rows wait for each other
+    next(run), next(run)
+    monkeypatch.setattr(os, "fsync", lambda handle: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run.save()
+    monkeypatch.undo()
+    finish(run)
+    assert steady(run.folder) == steady(undisturbed.folder)
+
+
 def test_adamw_is_a_word_and_resumes_to_the_bit(undisturbed, tmp_path):
     whole = tiny_run(steps=6, optimizer="adamw", lr=0.002)
     finish(whole)
@@ -157,6 +171,49 @@ def test_folder_of_another_run_is_not_overwritten(undisturbed):
         next(tiny_run(undisturbed.folder))
 
 
+def test_folder_in_which_another_process_works_is_left_alone(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    other = os.open(folder, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    run = tiny_run(folder, steps=2)
+    for work in (run.save, lambda: next(run)):
+        with pytest.raises(FileExistsError, match=r"another process works in .*run: wait for its end"):
+            work()
+    assert os.listdir(folder) == []
+    os.close(other)
+    # The cell of a notebook that is run anew, then the end: the folder is free again.
+    next(run)
+    again = tiny_run(folder, steps=2)
+    finish(again)
+    other = os.open(folder, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(FileExistsError, match="another process works"):
+        tiny_run(folder, steps=2).resume()
+    os.close(other)
+
+
+def test_folder_stays_where_it_was_when_the_working_folder_changes(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run = tiny_run("run", steps=2)
+    next(run)
+    monkeypatch.chdir(tmp_path / "there")
+    finish(run)
+    assert sorted(os.listdir(tmp_path / "here" / "run")) == ["checkpoint.pt", "metrics.csv"]
+    assert os.listdir(tmp_path / "there") == []
+
+
+class TwoViewsMore(SquareViews):
+    names = (*SquareViews.names, "more", "still more")
+
+
+class OtherSeed(Squares):
+    seed = 3
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -166,6 +223,8 @@ def test_folder_of_another_run_is_not_overwritten(undisturbed):
         ({"spec": replace(SPEC, high=(1e4,) * 3)}, r"spec\.high"),
         ({"method": CASES["seco, keys together"]()}, r"method\.keys_together: False -> True"),
         ({"method": tiny_method(seed=1)}, r"method\.seed: 0 -> 1"),
+        ({"views": TwoViewsMore()}, r"views\.name: 'SquareViews' -> 'TwoViewsMore'"),
+        ({"batches": OtherSeed()}, r"data\.seed: None -> 3"),
     ],
 )
 def test_checkpoint_of_another_configuration_names_the_fields(undisturbed, change, words):
@@ -187,23 +246,55 @@ def test_damaged_checkpoint_is_one_sentence(undisturbed, tmp_path):
         tiny_run(tmp_path, steps=9).resume()
 
 
-def test_full_disk_lets_the_run_go_on_in_memory(undisturbed, tmp_path, monkeypatch):
-    run = tiny_run(tmp_path / "run", steps=9)
-    next(run)
-    run.save()
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    next(run)
-    with pytest.raises(OSError, match="No space left on device"):
-        run.save()
-    monkeypatch.undo()
-    assert sorted(os.listdir(run.folder)) == ["checkpoint.pt", "metrics.csv"]
+# Nothing can be written, or what was written cannot be kept, as on network disks with a quota.
+@pytest.mark.parametrize("fails", ["write", "fsync"])
+def test_full_disk_lets_the_run_go_on_in_memory(undisturbed, tmp_path, monkeypatch, fails):
+    run = tiny_run(tmp_path / "run", steps=9, save_every_minutes=1e-9)
+    for step in range(1, 10):
+        if step not in (1, 5, 9):
+            next(run)
+            continue
+        monkeypatch.setattr(*((os, "fsync") if fails == "fsync" else (log_module, "_write_all")), full)
+        with pytest.raises(OSError, match="No space left on device"):
+            next(run)
+        monkeypatch.undo()
     finish(run)
+    assert sorted(os.listdir(run.folder)) == ["checkpoint.pt", "metrics.csv"]
     assert same_state(run.method, undisturbed.method)
     assert steady(run.folder) == steady(undisturbed.folder)
+    again = tiny_run(run.folder, steps=9)
+    assert again.resume()
+    assert again.step == 9
+
+
+def test_run_that_was_saved_before_its_first_step_begins(undisturbed, tmp_path):
+    run = tiny_run(tmp_path / "run", steps=9)
+    run.save()
+    again = tiny_run(run.folder, steps=9)
+    assert again.resume()
+    assert again.step == 0
+    finish(again)
+    assert same_state(again.method, undisturbed.method)
+    assert steady(run.folder) == steady(undisturbed.folder)
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        tiny_run(run.folder, steps=9).save()
+
+
+class RunningOut(Squares):
+    """Batches of one's own that wrap an iterator."""
+
+    def __getitem__(self, step):
+        return super().__getitem__(step) if step < 2 else next(iter(()))
+
+
+def test_batches_that_run_out_do_not_look_like_the_end():
+    run = tiny_run(batches=RunningOut())
+    with pytest.raises(RuntimeError, match="batches or views ran out in step 3;"):
+        finish(run)
 
 
 def test_run_without_a_folder_cannot_be_saved():

@@ -189,6 +189,13 @@ def test_whole_pickled_module(tmp_path):
         assert "seco_lab.nn.encoders.ResNet" in weights.report.shells
 
 
+def test_quantised_weights_are_no_weights(tmp_path):
+    state = dict(resnet_method().encoder.state_dict())
+    torch.save(state | {"bn1.weight": state["bn1.weight"].to(torch.int8)}, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"bn1\.weight in .*a\.pth holds torch.int8: quantised weights"):
+        read_weights(tmp_path / "a.pth", spec=SECO)
+
+
 def test_half_precision_and_old_files_without_counters(tmp_path):
     encoder = network()
     state = {k: v.half() for k, v in encoder.state_dict().items() if not k.endswith("num_batches_tracked")}

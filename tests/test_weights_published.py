@@ -133,8 +133,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server, start = self.server, int((self.headers["Range"] or "bytes=0-")[6:-1])
         server.asked.append(start)
         start = start if server.knows_parts else 0
-        if start > len(server.content):
-            self.send_error(416)
+        if start and start >= len(server.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            self.end_headers()
             return
         self.send_response(206 if start else 200)
         if server.tells_length:
@@ -186,6 +188,12 @@ def test_a_line_that_broke_for_good_is_gone_on_with_by_the_next_call(server, tmp
     assert get_weights(server.entry, out).read_bytes() == server.content
     assert server.asked == [0, 1000, 1000]
     assert os.listdir(out.parent) == ["a.ckpt"]
+
+
+def test_what_had_come_whole_is_not_asked_for_again(server, tmp_path):
+    (tmp_path / "a.ckpt.part").write_bytes(server.content)
+    assert get_weights(server.entry, tmp_path / "a.ckpt").read_bytes() == server.content
+    assert server.asked == [len(server.content)]
 
 
 def test_what_is_longer_than_the_file_is_not_its_beginning(server, tmp_path):

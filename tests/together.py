@@ -147,6 +147,14 @@ def everything(folder):
     return found
 
 
+def without_the_disk(folder):
+    """A run to be continued, whose second process is on a machine that does not share the disk."""
+    run = tiny_run(folder / "run", batches=Eight(), steps=5)
+    if process_number() == 1:
+        run._kept.checkpoint = folder / "elsewhere" / "checkpoint.pt"
+    return run
+
+
 def refused(folder):
     """What processes that do not fit each other say."""
     number, other = process_number(), tiny_method(seed=process_number())
@@ -156,6 +164,7 @@ def refused(folder):
         "weights": sentence(ValueError, lambda: tiny_run(batches=Eight(), method=other)),
         "one row": sentence(ValueError, lambda: tiny_run(batches=Eight(), accumulate=4)),
         "rows": sentence(ValueError, lambda: tiny_run(batches=Eight(), accumulate=3)),
+        "disk": sentence(ValueError, lambda: without_the_disk(folder).resume()),
         "claimed": sentence(FileExistsError, lambda: next(tiny_run(folder / "run", batches=Eight()))),
     }
 

@@ -197,6 +197,8 @@ training_curves(
 # * The loss may **rise first**. At the start the queue holds random arrows, which are easy to tell from a
 #   real key. Once it is full of real keys the quiz becomes hard, and from there on the loss should fall.
 # * Top-1 is the share of queries that picked their positive.
+# * In a thousand steps `all` is the hardest quiz (top-1 about 10 %): its positive differs by season *and*
+#   colours. `season` (26 %) and `augmentation` (19 %) share one of the two with their positive.
 # * Keys in the queue come from *earlier* networks. While the network changes fast, old keys look different
 #   from fresh ones, and that alone would give the positive away: the quiz could be won without looking at the
 #   land. `steady=True` closes this shortcut: embeddings are standardised over the batch, so that old and new

@@ -262,7 +262,8 @@ explorer
 # * Weights stay, statistics can be measured anew, and whether it helps can be measured too.
 #
 # With a real file: `seco-lab weights get seco_resnet18_1m`, then start this notebook with
-# `SECO_LAB_WEIGHTS=seco_resnet18_1m.ckpt`.
+# `SECO_LAB_WEIGHTS=seco_resnet18_1m.ckpt`. To train on from it, on places of your own and fed as it was:
+# `seco-lab pretrain cube.zarr --method seco --weights seco_resnet18_1m.ckpt --out runs/mine`.
 #
 # **References.** O. Mañas and others, *Seasonal Contrast*, 2021 (arXiv:2103.16607). K. Ayush and others,
 # *Geography-aware self-supervised learning*, 2021 (arXiv:2011.09980). S. Ioffe and C. Szegedy, *Batch

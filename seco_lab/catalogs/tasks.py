@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seco_lab import __version__
 from seco_lab.places.files import read_about, read_geoparquet, rejected_path, write_geoparquet
-from seco_lab.places.parts import points_writer, read_parts
+from seco_lab.places.parts import is_as_written, points_writer, read_parts
 from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
@@ -41,12 +41,14 @@ class TaskList:
         rejected: Places without a scene in some season: the columns of the plan, `why` (a word or two) and
             `detail` (a sentence).
         about: At least the keys of ``ABOUT``, as JSON values.
+        with_scenes: How many places have scenes.
         hash: Sixteen hex digits that change with any candidate, its order, its grid or its files.
     """
 
     table: GeoDataFrame
     rejected: GeoDataFrame
     about: Mapping[str, Any]
+    with_scenes: int
     hash: str
 
     def parts(self, columns: Sequence[str] = ROW_COLUMNS) -> Iterator[DataFrame]:
@@ -55,7 +57,7 @@ class TaskList:
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}({len(self.patches)} places, {len(self)} candidate scenes, "
+            f"{type(self).__name__}({self.with_scenes} places, {len(self)} candidate scenes, "
             f"{len(self.rejected)} places given up, from {self.about.get('catalog')!r}, hash {self.hash})"
         )
 
@@ -77,6 +79,11 @@ class Tasks(TaskList):
         return len(self.table)
 
     @property
+    def with_scenes(self) -> int:
+        """See ``TaskList``."""
+        return self.table["patch"].nunique()
+
+    @property
     def hash(self) -> str:
         """See ``TaskList``."""
         return tasks_hash(self.parts())
@@ -93,11 +100,12 @@ class StoredTasks(TaskList):
 
     Attributes:
         path: The file; the places given up lie beside it.
-        hash: As in ``TaskList``.
+        with_scenes: As in ``TaskList``, and so is ``hash``.
     """
 
     path: Path
     about: Mapping[str, Any]
+    with_scenes: int
     hash: str
 
     def __len__(self) -> int:
@@ -171,15 +179,17 @@ def write_tasks(
     path: Path,
 ) -> StoredTasks:
     """Writes rows as they come and the places given up, which are known when all rows have come."""
-    digest = _Digest()
+    digest, with_scenes = _Digest(), 0
     with points_writer(path, _schema()) as file:
         for part in parts:
             digest.add(part)
+            with_scenes += part["patch"].nunique()
             file.write(part)
-        told = {**about, "toolkit": f"seco_lab {__version__}", "hash": digest.hash}
+        counted = {"with_scenes": with_scenes, "hash": digest.hash}
+        told = {**about, "toolkit": f"seco_lab {__version__}", **counted}
         write_geoparquet(rejected(), rejected_path(path), told)
         file.close(told)
-    return StoredTasks(path, about, digest.hash)
+    return StoredTasks(path, about, **counted)
 
 
 def _schema() -> dict[str, pa.DataType]:
@@ -201,7 +211,7 @@ def tasks_of(tasks: TaskList | str | Path) -> TaskList:
 
 
 def open_tasks(path: str | Path) -> StoredTasks:
-    """Tasks of a file, which is read through once to see that they are those that were saved.
+    """Tasks of a file, seen to be those that were saved; rows are read only where another program wrote it.
 
     Raises:
         FileNotFoundError: There is no such file, or no list of places given up beside it.
@@ -213,10 +223,12 @@ def open_tasks(path: str | Path) -> StoredTasks:
             raise FileNotFoundError(f"no tasks at {file}; make them with seco_lab.catalogs.find_scenes")
     columns, about = read_about(path)
     _check(columns, about, path)
-    stored = about.pop("hash", None)
-    if stored != tasks_hash(read_parts(path, _HASHED, by="patch")):
+    with_scenes, stored = about.pop("with_scenes", None), about.pop("hash", None)
+    if not is_as_written(path) and stored != tasks_hash(read_parts(path, _HASHED, by="patch")):
         raise ValueError(f"the rows of {path} were changed after the scenes were selected; select them anew")
-    return StoredTasks(path, about, stored)
+    if with_scenes is None:
+        with_scenes = sum(part["patch"].nunique() for part in read_parts(path, ["patch"], by="patch"))
+    return StoredTasks(path, about, with_scenes, stored)
 
 
 def _check(columns: Iterable[str], about: Mapping[str, Any], path: Path) -> None:

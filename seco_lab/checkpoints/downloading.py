@@ -40,7 +40,9 @@ def download(url: str, part: Path, progress: Progress | None = None) -> None:
             reason: object = "the connection ended before the file did"
         except urllib.error.HTTPError as error:
             if error.code == _NOT_IN_FILE and before:
-                part.write_bytes(b"")  # longer than the file there, so it is not its beginning
+                whole = error.headers.get("Content-Range") == f"bytes */{before}"
+                if not whole:
+                    part.write_bytes(b"")  # longer than the file there, so it is not its beginning
                 continue
             reason = error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:

@@ -156,5 +156,9 @@ def _check(name: str, got: Tensor, wanted: Tensor, settings: Mapping[str, Any], 
             f"{settings['width']} has {tuple(wanted.shape)}: another kind of ResNet (wide, ResNeXt, another "
             "first layer), which the toolkit does not build"
         )
+    if wanted.is_floating_point() and not got.is_floating_point():
+        raise ValueError(
+            f"{name} in {where} holds {got.dtype}: quantised weights, which the toolkit does not read"
+        )
     if got.is_floating_point() and not bool(torch.isfinite(got).all()):
         raise ValueError(f"{name} in {where} holds values that are not finite numbers: training had diverged")

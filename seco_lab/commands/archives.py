@@ -38,7 +38,7 @@ def gather_archive(args: argparse.Namespace) -> dict[str, Any]:
     _save(tasks, Path(args.out))  # not over those of another request, which has been refused
     how = {"signer": catalog, "max_cloud": max_cloud}
     reckoned = None
-    if len(tasks.patches) > SEVERAL:
+    if tasks.with_scenes > SEVERAL:
         reckoned = estimate(tasks, args.out, **how)
         say(reckoned)
     report = fetch(tasks, args.out, **how, leave_out_failed=args.leave_out_failed)
@@ -100,6 +100,6 @@ def _save(tasks: TaskList, out: Path) -> Path:
     from seco_lab.catalogs import save_tasks
 
     file = save_tasks(tasks, out.with_name(f"{out.name}.tasks.parquet"))
-    places = len(tasks.patches) + len(tasks.rejected)
-    say(f"{len(tasks.patches)} of {places} places have scenes in every season: {file}")
+    places = tasks.with_scenes + len(tasks.rejected)
+    say(f"{tasks.with_scenes} of {places} places have scenes in every season: {file}")
     return file

@@ -246,13 +246,20 @@ def _schedule(name: str, warmup_steps: int) -> Any:
 
 
 def _stored_steps(out: Path) -> int | None:
+    """Length of the run that is there; what was killed before its first checkpoint binds nobody."""
     path = out / RUN_FILE
-    return json.loads(path.read_text())["steps"] if path.exists() else None
+    return json.loads(path.read_text())["steps"] if _is_saved(out) and path.exists() else None
+
+
+def _is_saved(out: Path) -> bool:
+    from seco_lab.checkpoints import CHECKPOINT_NAME
+
+    return (out / CHECKPOINT_NAME).exists()
 
 
 def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
     """Write down what was asked for at first, so that a resumed run has the same length."""
-    if (out / RUN_FILE).exists():
+    if _is_saved(out):
         return
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
     content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}

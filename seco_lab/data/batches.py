@@ -87,7 +87,8 @@ class CubeBatches:
         side = reader.shape[3:]
         self._pick = Picker(
             usable_seasons(cube),
-            checked_rows(rows, reader.shape[0]),
+            # The description was read first; a writer may have appended patches since.
+            checked_rows(rows, cube.sizes["patch"]),
             batch_size=batch_size,
             seasons=seasons,
             side=side,
@@ -155,7 +156,8 @@ class CubeBatches:
         patches = np.unique(self._pick.samples[:, 0].numpy())
         _, seasons, _, height, width = reader.shape
         size = len(patches) * seasons * len(positions) * height * width * reader.dtype.itemsize
-        self.kept = device.type != "cpu" and size <= _device_budget(device)
+        # An Apple GPU shares the computer's memory: there is nothing to gain by keeping pixels in it.
+        self.kept = device.type == "cuda" and size <= _device_budget(device)
         if self.kept:
             self._feed: KeptFeed | ReadFeed = KeptFeed(reader, patches, positions, device)
         else:
@@ -187,10 +189,8 @@ def choose_bands(cube: xr.Dataset, bands: str | Sequence[str]) -> tuple[tuple[st
 
 
 def _device_budget(device: torch.device) -> int:
-    """Bytes of pixels that may be kept in the device's own memory."""
-    if device.type == "cuda":
-        return int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
-    return _LOADED_BYTES
+    """Bytes of pixels that may be kept in a GPU's own memory."""
+    return int(_GPU_SHARE * torch.cuda.mem_get_info(device)[0])
 
 
 def _days(cube: xr.Dataset) -> NDArray:

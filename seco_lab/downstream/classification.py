@@ -58,6 +58,24 @@ class ProbeSettings:
         """The contract at the size asked for."""
         return spec if self.size_px is None else replace(spec, size_px=self.size_px)
 
+    def kept_scores(
+        self,
+        how: str,
+        features: tuple[NDArray, NDArray],
+        labels: NDArray,
+        probe: Callable[[tuple[NDArray, NDArray]], ProbeOutcome],
+    ) -> NDArray[np.float32]:
+        """Scores (M, C) of a probe on features, or those that it gave when it was asked the same before.
+
+        Args:
+            how: Name of the probe.
+            features: Of the training (N, D) and of the test images (M, D).
+            labels: Shape (N, ...), of the training images.
+            probe: Fits and answers.
+        """
+        made_from = [how, *features, labels, str(self.strengths), str(self.seed)]
+        return kept(self.features.cache, made_from, lambda: probe(features).scores)
+
 
 class OfficialProtocol(Protocol):
     """A paper's own way to judge an encoder, quirks included."""
@@ -247,9 +265,8 @@ def _baselines(
     parts = unlearnt_features(encoder, task.cubes, spec, settings.features, seed=settings.seed)
     found: dict[str, Score] = {}
     for who, features in parts.items():
-        made_from = ["linear", *features, task.labels, str(settings.strengths), str(settings.seed)]
-        answer = kept(
-            settings.features.cache, made_from, lambda own=features: _linear(task, own, settings).scores
+        answer = settings.kept_scores(
+            "linear", features, task.labels, lambda own: _linear(task, own, settings)
         )
         found |= task.scored(who, answer, seed=settings.seed)
     near = nearest_by_coordinates(task.cubes, task.labels)

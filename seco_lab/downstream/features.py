@@ -16,6 +16,7 @@ from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.splits import SplitCubes
 from seco_lab.embeddings import cube_hash, embed, module_hash
 from seco_lab.input_spec import InputSpec
+from seco_lab.nn.devices import choose_device, choose_precision
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ def extract(
         )
         return found["embedding"].values[:, 0]
 
-    return (
-        features() if cache is None else kept(cache, features_key(encoder, cube, spec, precision), features)
-    )
+    if cache is None:
+        return features()
+    # "auto" is another precision on another device, and both may share a folder.
+    dtype = choose_precision(precision, choose_device(device))
+    return kept(cache, features_key(encoder, cube, spec, dtype), features)
 
 
-def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, precision: str) -> list[str]:
+def features_key(encoder: nn.Module, cube: xr.Dataset, spec: InputSpec, dtype: torch.dtype) -> list[str]:
     """What features depend on: any weight, pixel or setting."""
-    return [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), precision]
+    return [module_hash(encoder), cube_hash(cube), json.dumps(spec.to_dict(), sort_keys=True), str(dtype)]

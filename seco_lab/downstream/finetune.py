@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from seco_lab.batch import generator_for
+from seco_lab.batch import generator_for, sent
 from seco_lab.downstream.descend import descend
 from seco_lab.downstream.heads import seeded_linear
 from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import image_blocks
 from seco_lab.input_spec import InputSpec
-from seco_lab.nn.devices import choose_device, choose_precision
+from seco_lab.nn.devices import choose_device, choose_precision, memory_layout
 
 
 def check_schedule(epochs: int, batch_size: int, lr: float) -> None:
@@ -184,7 +184,8 @@ def finetuned_scores(
     where = choose_device(device)
     preparation = Preparation.of(train_cube, spec)
     images = first_season(train_cube, preparation)
-    model = with_classifier(encoder, task.outputs, config.seed).to(where, memory_format=torch.channels_last)
+    model = with_classifier(encoder, task.outputs, config.seed)
+    model = model.to(where, memory_format=memory_layout(where))
     _train(model, preparation, images, task, config, where, progress)
     test_preparation = Preparation.of(test_cube, spec)
     return scores_by(model, test_preparation, first_season(test_cube, test_preparation), where)
@@ -221,7 +222,7 @@ def _train(
         order = torch.randperm(len(images), generator=generator_for(config.seed, epoch, "order"))
         rows = order[place * config.batch_size : (place + 1) * config.batch_size]
         chance = generator_for(config.seed, step, "flips")
-        pixels = flip_and_turn(preparation(images[rows].to(device)), chance)
+        pixels = flip_and_turn(preparation(sent(images[rows], device)), chance)
         loss = _loss(model, pixels, task.targets[rows].to(device), task.objective, config)
         descend(loss, optimiser, step=step)
         schedule.step()
@@ -245,7 +246,7 @@ def _loss(
         pixels, targets = torch.cat([pixels, pixels]), torch.cat([targets, targets])
     dtype = choose_precision(config.precision, pixels.device)
     with torch.autocast(pixels.device.type, dtype, enabled=dtype != torch.float32):
-        scores = model(pixels.contiguous(memory_format=torch.channels_last))
+        scores = model(pixels.contiguous(memory_format=memory_layout(pixels.device)))
     return objective(scores.float(), targets)
 
 
@@ -255,5 +256,5 @@ def scores_by(
 ) -> NDArray[np.float32]:
     """Scores (M, outputs) of images (M, C, H, W) in counts, by a model in eval mode."""
     model.eval()
-    parts = [model(preparation(part.to(device))).float().cpu() for part in images.split(256)]
+    parts = [model(preparation(sent(part, device))).float().cpu() for part in images.split(256)]
     return torch.cat(parts).numpy()

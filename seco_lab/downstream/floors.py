@@ -146,10 +146,10 @@ def untrained_like(encoder: nn.Module, *, seed: int = 0) -> nn.Module:
 
     Args:
         encoder: Any encoder; the toolkit's own are built anew, others get their layers reset.
-        seed: Seed of the weights of an encoder that is not the toolkit's own.
+        seed: Seed of the weights.
     """
     if isinstance(encoder, ResNet):
-        return encoder_from_settings(encoder.settings()).eval()
+        return encoder_from_settings(encoder.settings(), seed=seed).eval()
     fresh = copy.deepcopy(encoder).cpu()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

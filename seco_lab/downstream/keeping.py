@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seco_lab import __version__
 from seco_lab.whole import whole_file
 
 
 def kept(
     cache: str | Path | None, made_from: Sequence[str | NDArray], make: Callable[[], NDArray]
 ) -> NDArray:
-    """What ``make`` gives, or what it gave when it was asked the same before.
+    """What ``make`` gives, or what it gave when it was asked the same before by this version of the toolkit.
+
+    Several runs may share a folder. An answer that cannot be written is given all the same.
 
     Args:
         cache: Folder; None keeps nothing.
         made_from: All that the answer depends on.
         make: Computes it.
+
+    Warns:
+        UserWarning: The answer could not be written.
     """
     if cache is None:
         return make()
-    file = Path(cache) / f"{hash_of(made_from)}.npy"
-    if file.exists():
-        file.touch()  # so that it is not the first to go
-        return np.load(file)
+    file = Path(cache) / f"{hash_of([__version__, *made_from])}.npy"
+    with suppress(FileNotFoundError):
+        found = np.load(file)
+        with suppress(OSError):  # a folder that may only be read
+            file.touch()  # so that it is not the first to go
+        return found
     found = make()
-    with whole_file(file) as partial:
-        np.save(partial, found)
+    try:
+        _write(file, found)
+    except OSError as error:
+        warnings.warn(f"what was computed is not kept for the next question: {error}", stacklevel=2)
     return found
+
+
+def _write(file: Path, values: NDArray) -> None:
+    # Another run may be at the same answer, so each writes under a name of its own.
+    own = file.with_stem(f"{file.stem}-{uuid4().hex[:8]}")
+    with whole_file(own) as partial:
+        np.save(partial, values)
+    own.replace(file)
 
 
 def hash_of(parts: Sequence[str | NDArray]) -> str:
@@ -57,9 +78,13 @@ def trim_cache(folder: str | Path, most_bytes: int) -> int:
     Returns:
         How many files went.
     """
-    files = sorted(Path(folder).glob("*.npy"), key=lambda file: file.stat().st_mtime, reverse=True)
-    held = np.cumsum([file.stat().st_size for file in files])
-    gone = [file for file, size in zip(files, held, strict=True) if size > most_bytes]
+    files = []
+    for file in Path(folder).glob("*.npy"):
+        with suppress(FileNotFoundError):  # another run tidies up as well
+            files.append((file.stat().st_mtime, file.stat().st_size, file))
+    files.sort(reverse=True)
+    held = np.cumsum([size for _, size, _ in files])
+    gone = [file for (_, _, file), size in zip(files, held, strict=True) if size > most_bytes]
     for file in gone:
         file.unlink(missing_ok=True)
     return len(gone)

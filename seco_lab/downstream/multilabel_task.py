@@ -17,7 +17,6 @@ from seco_lab.downstream.cube_protocol import cube_protocol, input_notes
 from seco_lab.downstream.features import extract, extract_both
 from seco_lab.downstream.finetune import Supervision, finetuned_scores
 from seco_lab.downstream.floors import unlearnt_features
-from seco_lab.downstream.keeping import kept
 from seco_lab.downstream.logistic import VALIDATION_SHARE, ProbeOutcome
 from seco_lab.downstream.mlp import mlp_probe
 from seco_lab.downstream.multilabel import (
@@ -215,12 +214,10 @@ def _baselines(
 ) -> dict[str, dict[str, Score]]:
     """Scores of what has learnt nothing from images."""
     parts = unlearnt_features(encoder, task.cubes, spec, settings.features, seed=settings.seed)
-    found = {}
-    for who, features in parts.items():
-        made_from = ["labels", *features, task.labels, str(settings.strengths), str(settings.seed)]
-        found[who] = kept(
-            settings.features.cache, made_from, lambda own=features: _probe(task, own, settings).scores
-        )
+    found = {
+        who: settings.kept_scores("labels", features, task.labels, lambda own: _probe(task, own, settings))
+        for who, features in parts.items()
+    }
     found["prior"] = np.broadcast_to(task.labels.mean(0), task.truth.shape)
     return {who: multilabel_scores(scores, task.truth, seed=settings.seed) for who, scores in found.items()}
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm.auto import tqdm
 
-from seco_lab.batch import generator_for
+from seco_lab.batch import generator_for, sent
 from seco_lab.downstream.finetune import first_season, scores_by, with_classifier
 from seco_lab.downstream.labels import check_learnable, class_names_of, labels_under
 from seco_lab.embeddings import Preparation
@@ -111,7 +111,7 @@ def official_probe(
         order = torch.randperm(len(images), generator=generator_for(seed, epoch, "order"))
         for rows in order.split(batch_size):
             with torch.no_grad():
-                features = backbone(parts[0](images[rows].to(where)))
+                features = backbone(parts[0](sent(images[rows], where)))
             loss = F.cross_entropy(layer(features), target[rows].to(where))
             optimiser.zero_grad()
             loss.backward()

@@ -10,12 +10,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from seco_lab.batch import sent
 from seco_lab.data import split_cube
 from seco_lab.downstream.leakage import SpaceReading, SubspaceReport, read_space, spaces_of
 from seco_lab.embeddings import Preparation
 from seco_lab.embeddings.encode import frozen_copy, image_blocks
 from seco_lab.input_spec import InputSpec, unit_factor
-from seco_lab.nn.devices import choose_device
+from seco_lab.nn.devices import choose_device, memory_layout
 from seco_lab.seasons import SEASONS, season_labels
 from seco_lab.views.colour import Jitter
 from seco_lab.views.geometry import Boxes
@@ -116,7 +117,7 @@ class SubspaceMonitor:
         ]
         parts: list[list[Tensor]] = [[] for _ in frozen]
         for pixels in self._pixels.split(self._batch_size):
-            pixels = pixels.to(self._device).float().contiguous(memory_format=torch.channels_last)
+            pixels = sent(pixels, self._device).float().contiguous(memory_format=memory_layout(self._device))
             features = encoder(pixels)
             for part, head in zip(parts, frozen, strict=True):
                 part.append(head(features).float().cpu())

@@ -14,7 +14,7 @@ import xarray as xr
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from seco_lab.batch import generator_for
+from seco_lab.batch import generator_for, sent
 from seco_lab.downstream.descend import descend
 from seco_lab.downstream.finetune import check_schedule, draw_turns, rise_and_fall, turned
 from seco_lab.downstream.tiles import Corner, random_tile, read_tile, size_of
@@ -197,7 +197,7 @@ def tiles_as_input(
 ) -> tuple[Tensor, Tensor]:
     """Counts (B, C, tile_px, tile_px) of tiles of scenes, and the network's input (B, C, S, S), enlarged."""
     counts = torch.stack([read_tile(scene, corner, protocol.tile_px, spec) for scene, corner in tiles])
-    pixels = network_input(counts.to(device), spec, str(tiles[0][0].attrs["unit"]))
+    pixels = network_input(sent(counts, device), spec, str(tiles[0][0].attrs["unit"]))
     if protocol.enlarge > 1:
         pixels = F.interpolate(pixels, scale_factor=protocol.enlarge, mode="bilinear", align_corners=False)
     return counts, pixels

@@ -19,7 +19,7 @@ from seco_lab.batch import sent
 from seco_lab.embeddings.identity import module_hash
 from seco_lab.embeddings.prepare import Preparation, check_network_input, missing_images
 from seco_lab.input_spec import InputSpec
-from seco_lab.nn.devices import choose_device, choose_precision
+from seco_lab.nn.devices import choose_device, choose_precision, memory_layout
 
 # What a table of embeddings keeps of a cube besides place and time.
 KEPT = ("label", "split", "cloud_cover", "nodata_share", "item_id")
@@ -31,7 +31,7 @@ def frozen_copy(module: nn.Module, device: torch.device) -> nn.Module:
     Copying costs some milliseconds and makes it safe to embed while the module is being trained.
     """
     copied = copy.deepcopy(module).eval().requires_grad_(False)
-    return copied.to(device, memory_format=torch.channels_last)
+    return copied.to(device, memory_format=memory_layout(device))
 
 
 class Embedder:
@@ -105,7 +105,7 @@ class Embedder:
         if not self._checked and not bool(missing.all()):
             check_network_input(pixels[~missing], self._preparation.spec)
             self._checked = True
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        pixels = pixels.contiguous(memory_format=memory_layout(self.device))
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
             vectors = self._encoder(pixels)
             vectors = vectors if self._head is None else self._head(vectors)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm.auto import tqdm
 
-from seco_lab.batch import generator_for
+from seco_lab.batch import generator_for, sent
 from seco_lab.embeddings.prepare import Preparation, check_network_input, missing_images
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
@@ -75,7 +75,7 @@ def _inputs(
         pixels = pixels[~missing_images(pixels)]
         if len(pixels) < 2:
             continue
-        pixels = preparation(pixels.to(where))
+        pixels = preparation(sent(pixels, where))
         if first:
             check_network_input(pixels, spec)
         first = False

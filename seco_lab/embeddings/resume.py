@@ -15,6 +15,7 @@ import xarray as xr
 from torch import nn
 from tqdm.auto import tqdm
 
+from seco_lab.alone import alone_in
 from seco_lab.embeddings.encode import Embedder, description, embedding_dataset, image_blocks
 from seco_lab.embeddings.identity import cube_hash
 from seco_lab.embeddings.prepare import Preparation
@@ -59,7 +60,8 @@ def embed_to(
         The path of the table.
 
     Raises:
-        FileExistsError: A table, or parts, of another encoder, contract or cube lie there.
+        FileExistsError: A table, or parts, of another encoder, contract or cube lie there, or another process
+            makes that table.
         ValueError: Not a cube, an empty one, or no conversion of units is known.
         LookupError: A band is missing.
     """
@@ -69,18 +71,20 @@ def embed_to(
             f"wanted patches and part_patches of 1 or more, got {cube.sizes['patch']}, {part_patches}"
         )
     attrs = description(encoder, cube, spec, head, precision)
-    # The pixels of a large cube are not read twice only to tell it apart from another.
+    # Not all pixels of a large cube are read twice only to tell it apart from another.
     attrs["cube_hash"] = cube_hash(cube, pixels=False)
     if not overwrite and _is_finished(path, attrs):
         return path
     parts = path.with_name(f"{path.name}.parts")
-    _claim(parts, {**attrs, "part_patches": part_patches}, overwrite)
-    embedder = Embedder(
-        encoder, preparation, batch_size=batch_size, device=device, head=head, precision=precision
-    )
-    _compute_parts(embedder, cube, preparation, parts, part_patches, batch_size, progress)
-    write_parts(_read_parts(parts, cube, part_patches), path, attrs, overwrite=overwrite)
-    shutil.rmtree(parts)
+    parts.mkdir(parents=True, exist_ok=True)
+    with alone_in(parts):
+        _claim(parts, {**attrs, "part_patches": part_patches}, overwrite)
+        embedder = Embedder(
+            encoder, preparation, batch_size=batch_size, device=device, head=head, precision=precision
+        )
+        _compute_parts(embedder, cube, preparation, parts, part_patches, batch_size, progress)
+        write_parts(_read_parts(parts, cube, part_patches), path, attrs, overwrite=overwrite)
+        shutil.rmtree(parts)
     return path
 
 
@@ -98,19 +102,21 @@ def _is_finished(path: Path, attrs: dict[str, str]) -> bool:
 
 
 def _claim(parts: Path, wanted: dict[str, Any], overwrite: bool) -> None:
-    """Make the folder of parts, or make sure that the one there belongs to the same work."""
+    """Make sure that the parts in a folder belong to the same work, or there are none."""
     note = parts / "made_from.json"
     if note.exists():
         try:
-            _refuse_other(parts, json.loads(note.read_text()), wanted)
+            return _refuse_other(parts, json.loads(note.read_text()), wanted)
         except FileExistsError:
             if not overwrite:
                 raise
-            shutil.rmtree(parts)
-    parts.mkdir(parents=True, exist_ok=True)
-    if not note.exists():
-        with whole_file(note) as partial:
-            partial.write_text(json.dumps(wanted))
+            note.unlink()
+    # Parts without a note are what is left of a removal that was killed: nobody knows whose they are.
+    for left in parts.iterdir():
+        left.unlink()
+    with whole_file(note) as partial:
+        partial.write_text(json.dumps(wanted))
+    return None
 
 
 # What a table was made from, as it is told where two of them differ.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xarray as xr
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def open_embeddings(path: str | Path) -> xr.Dataset:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: Not a Parquet table of embeddings.
+        ValueError: Not a Parquet table of embeddings, or one without rows.
     """
     path = Path(path)
     if not path.is_file():
@@ -171,6 +172,8 @@ def open_embeddings(path: str | Path) -> xr.Dataset:
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise ValueError(f"{path} is not a table of embeddings: it lacks the columns {', '.join(missing)}")
+    if not len(table):
+        raise ValueError(f"{path} holds no embeddings: the table has no rows")
     stored = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
     return _to_dataset(table, stored.get("attrs", {}), stored.get("dims", {}))
 
@@ -198,8 +201,23 @@ def _to_dataset(table: pa.Table, attrs: dict[str, Any], dims: dict[str, list[str
 
 
 def _vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1).astype(np.float32, copy=False)
+    """Vectors (rows, D); NaN where another program left a cell empty.
+
+    Raises:
+        ValueError: Vectors of different lengths.
+    """
+    cells = column.combine_chunks()
+    known = cells.is_valid().to_numpy(zero_copy_only=False)
+    filled = cells.drop_null()
+    lengths = np.unique(pc.list_value_length(filled).to_numpy(zero_copy_only=False))
+    if len(lengths) > 1:
+        raise ValueError(f"wanted vectors of one length, got lengths from {lengths[0]} to {lengths[-1]}")
+    flat = filled.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    if known.all():
+        return flat.reshape(len(cells), -1)
+    vectors = np.full((len(cells), int(lengths[0]) if len(lengths) else 0), np.nan, np.float32)
+    vectors[known] = flat.reshape(len(filled), -1) if len(filled) else flat
+    return vectors
 
 
 def _gridded(values: NDArray, index: tuple[NDArray, ...], shape: tuple[int, ...]) -> NDArray:

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,7 @@ class Journal:
         blob = None if pixels is None else np.ascontiguousarray(pixels, "<u2").tobytes()
         now = datetime.now(UTC).isoformat(timespec="seconds")
         cost = (traffic.requests, traffic.bytes, traffic.retries, outcome.seconds)
-        images = [(row.patch, row.season, json.dumps(asdict(row))) for row in outcome.provenance]
+        images = [(row.patch, row.season, json.dumps(vars(row))) for row in outcome.provenance]
         with self._transaction():
             row = (outcome.patch, outcome.state, outcome.why, outcome.detail, blob, *cost, now)
             self._file.execute(_PUT, row)

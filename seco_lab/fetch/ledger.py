@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +178,7 @@ class Ledger:
         for number in self.in_state(STORED).tolist():
             where = {"lon": self.places.lon[number], "lat": self.places.lat[number]}
             for row in self.journal.provenance(self.places.names[number]):
-                yield {**asdict(row), **where}
+                yield vars(row) | where
 
 
 def begin(tasks: TaskList, out: Path, wanted: Wanted) -> None:

@@ -21,16 +21,15 @@ _GROWING = {"plan_hash", "dates_hash", "tasks_hash", "places", "places_with_scen
 
 def request_of(tasks: TaskList, wanted: Wanted) -> dict[str, Any]:
     """What must be the same for two runs to work at one cube; a longer plan may add places at the end."""
-    with_scenes = len(tasks.patches)
     return {
-        "places": with_scenes + len(tasks.rejected),
+        "places": tasks.with_scenes + len(tasks.rejected),
         "size_px": wanted.size_px,
         "bands": list(wanted.bands),
         "max_cloud": wanted.max_cloud,
         "max_nodata_share": wanted.max_nodata_share,
         **{key: tasks.about.get(key) for key in ("catalog", "plan_hash", "dates_hash")},
         "tasks_hash": tasks.hash,  # after what is easier to tell apart
-        "places_with_scenes": with_scenes,
+        "places_with_scenes": tasks.with_scenes,
     }
 
 

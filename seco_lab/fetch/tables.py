@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from seco_lab.fetch.journal import STORED, Journal, journal_path
 from seco_lab.fetch.outcome import REJECTED, Provenance
 from seco_lab.gather.ledger import rejected_path
 from seco_lab.places.files import read_geoparquet, write_geoparquet
-from seco_lab.places.parts import points_writer
+from seco_lab.places.parts import points_writer, read_parts
 from seco_lab.places.regions import countries_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ def read_provenance(out: str | Path, *, columns: Sequence[str] | None = None) ->
 
     table = _there(provenance_path(out))
     return read_geoparquet(table)[0] if columns is None else pd.read_parquet(table, columns=list(columns))
+
+
+def provenance_parts(out: str | Path, columns: Sequence[str]) -> Iterator[DataFrame]:
+    """The same, some thousand rows at a time; all rows of a patch are in one part."""
+    return read_parts(_there(provenance_path(out)), columns, by="patch")
+
+
+def provenance_rows(out: str | Path) -> int:
+    """How many images the provenance tells of."""
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(_there(provenance_path(out))).num_rows
 
 
 def read_rejected(out: str | Path) -> GeoDataFrame:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.fetch.scene import pixels_hash
-from seco_lab.fetch.tables import read_provenance, read_rejected
+from seco_lab.fetch.tables import provenance_parts, provenance_rows, read_rejected
+from seco_lab.places.regions import countries_of
 from seco_lab.store import open_cube
 
 if TYPE_CHECKING:
@@ -71,40 +73,83 @@ def verify(out: str | Path, *, sample: int = 200, seed: int = 0) -> Verification
     Raises:
         FileNotFoundError: No cube, or none that was fetched from a catalogue.
     """
-    out, source = Path(out), read_provenance(out, columns=_COLUMNS)
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(source), min(sample, len(source)), replace=False))
+    out = Path(out)
+    count = provenance_rows(out)
+    chosen = np.random.default_rng(seed).choice(count, min(sample, count), replace=False)
+    seen = _looked_through(out, np.sort(chosen))
     with open_cube(out) as cube:
         row_of = {name: row for row, name in enumerate(cube["patch"].values.tolist())}
         damaged, histograms = [], {}
-        for image in source.iloc[rows].itertuples():
+        for image in seen.sample:
             pixels = cube["reflectance"][row_of[image.patch], image.season].values
             if pixels_hash(pixels) != image.sha256:
                 damaged.append((image.patch, int(image.season)))
             counted = np.bincount(np.minimum(pixels[pixels > 0] // BIN_DN, _BINS - 1), minlength=_BINS)
             histograms[image.baseline] = histograms.get(image.baseline, 0) + counted
-    rejected, share = _by_continent(out, source.drop_duplicates("patch"))
-    shares = {name: float(source[name].mean()) for name in _SHARES}
     ordered = dict(sorted(histograms.items()))
-    dark = {name: _darkest(counted) for name, counted in ordered.items()}
-    places = source["patch"].nunique()
-    return Verification(out, places, len(rows), tuple(damaged), rejected, share, ordered, dark, shares)
+    return Verification(
+        path=out,
+        places=seen.places,
+        hashed=len(seen.sample),
+        damaged=tuple(damaged),
+        rejected=_reasons(out),
+        rejected_share=_given_up(out, seen.continents),
+        histograms=ordered,
+        darkest={name: _darkest(counted) for name, counted in ordered.items()},
+        shares=(seen.sums / seen.known).to_dict(),
+    )
+
+
+@dataclass
+class _Seen:
+    """What the provenance says, part after part.
+
+    Attributes:
+        sample: Rows of the images that are to be read again.
+        places: How many there are.
+        continents: Places on each.
+        sums: Of each share over the images where it is known.
+        known: In how many images it is.
+    """
+
+    sample: list[Any] = field(default_factory=list)
+    places: int = 0
+    continents: Counter[str] = field(default_factory=Counter)
+    sums: Any = 0.0
+    known: Any = 0
+
+
+def _looked_through(out: Path, chosen: NDArray[np.intp]) -> _Seen:
+    """The provenance once from end to end; the rows in ``chosen`` are kept."""
+    seen, begin = _Seen(), 0
+    for part in provenance_parts(out, _COLUMNS):
+        places, shares = part.drop_duplicates("patch"), part[list(_SHARES)]
+        seen.places += len(places)
+        seen.continents.update(countries_of(np.array(places["lon"]), np.array(places["lat"]))[1].tolist())
+        seen.sums, seen.known = seen.sums + shares.sum(), seen.known + shares.notna().sum()
+        here = chosen[(chosen >= begin) & (chosen < begin + len(part))] - begin
+        seen.sample += part.iloc[here].itertuples()
+        begin += len(part)
+    return seen
 
 
 def _darkest(counted: NDArray[np.int64]) -> float:
     return float(np.searchsorted(counted.cumsum(), 0.001 * counted.sum()) * BIN_DN)
 
 
-def _by_continent(out: Path, kept: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Places given up by reason and continent, and their share of all places there."""
+def _reasons(out: Path) -> DataFrame:
+    """Places given up: a row per reason, a column per continent."""
     import pandas as pd
 
-    from seco_lab.places.regions import countries_of
-
     refused = read_rejected(out)
-    table = pd.crosstab(refused["why"], refused["continent"])
-    here = pd.Series(countries_of(np.array(kept["lon"]), np.array(kept["lat"]))[1]).value_counts()
-    gone = refused["continent"].value_counts()
-    both = pd.DataFrame({"kept": here, "given_up": gone}).fillna(0).astype(int)
+    return pd.crosstab(refused["why"], refused["continent"])
+
+
+def _given_up(out: Path, kept: Counter[str]) -> DataFrame:
+    """How many places of each continent were kept and given up, and the share of the latter."""
+    import pandas as pd
+
+    gone = read_rejected(out)["continent"].value_counts()
+    both = pd.DataFrame({"kept": pd.Series(kept, dtype=int), "given_up": gone}).fillna(0).astype(int)
     both["share"] = both["given_up"] / (both["kept"] + both["given_up"])
-    return table, both
+    return both

@@ -17,7 +17,9 @@ from seco_lab.gather.source import Source
 from seco_lab.places import Plan, plan_hash
 from seco_lab.places.files import write_geoparquet
 from seco_lab.seasons import dates_hash
-from seco_lab.store import open_cube, set_attributes
+from seco_lab.store import set_attributes
+from seco_lab.store.frame import small_array
+from seco_lab.store.shards import array_metadata, root_metadata
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -65,8 +67,9 @@ def held_in(out: Path) -> tuple[list[str], dict[str, Any]]:
     if not out.exists():
         return [], {}
     try:
-        with open_cube(out) as cube:
-            return cube["patch"].values.tolist(), cube.attrs
+        root = root_metadata(out)
+        array_metadata(out, root)  # pixels: it is a cube
+        return small_array(out, root, "patch")[...].tolist(), root["attributes"]
     except (ValueError, OSError) as error:
         raise FileExistsError(f"{out} exists and is no cube; choose another name") from error
 

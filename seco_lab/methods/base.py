@@ -83,3 +83,22 @@ def views_named(views: Mapping[str, Tensor], names: Sequence[str], method: str) 
             f"{', '.join(missing)} is missing"
         )
     return [views[name] for name in names]
+
+
+def check_rows(index: Tensor, places: int, knows: str, give: str) -> None:
+    """Refuse patches that a method knows nothing of; on a GPU the mere look-up would end the process.
+
+    Args:
+        index: Shape (B,), rows of the patches in the cube.
+        places: How many patches the method knows.
+        knows: What it says of that number.
+        give: What it should be given.
+
+    Raises:
+        ValueError: A row lies beyond them.
+    """
+    last = int(index.max())
+    if last >= places:
+        raise ValueError(
+            f"the batch holds patch {last} of the cube, but {knows} {places} places; give {give}"
+        )

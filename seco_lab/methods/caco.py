@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seco_lab.batch import Batch, sent
-from seco_lab.methods.base import StepOutput, views_named
+from seco_lab.methods.base import StepOutput, check_rows, views_named
 from seco_lab.methods.seco import SUBSPACES, SeCo
 from seco_lab.methods.two_groups import upper_group
 from seco_lab.nn.collectives import dealt, every_row, rows_elsewhere
@@ -119,7 +119,7 @@ class CACo(CountsOnCpu, SeCo):
         """Loss of one batch, summed over the sub-spaces, each a mean over the queries of both periods."""
         every = views_named(views, self.view_names, "CACo")
         self.queues[0].check_batch_size(len(every[0]))
-        self._check_rows(batch.index)
+        check_rows(batch.index, len(self.seen), "CACo was made for", "places= the number of patches in it")
         rows = sent(batch.index, self.changed.device)
         queries, *keys = (torch.cat(pair) for pair in zip(every[:4], every[4:], strict=True))
         features, key_features = self.encoder(queries), self._key_features(keys)
@@ -139,14 +139,6 @@ class CACo(CountsOnCpu, SeCo):
         return StepOutput(
             torch.stack(losses).sum(), metrics, {**positives, "rows": rows, "ratio": ratio}, detached
         )
-
-    def _check_rows(self, index: Tensor) -> None:
-        last = int(index.max())
-        if last >= len(self.seen):
-            raise ValueError(
-                f"the batch holds patch {last} of the cube, but CACo was made for {len(self.seen)} places; "
-                "give places= the number of patches in the cube"
-            )
 
     def _period_logits(
         self, i: int, period: int, embedding: Tensor, keys: list[Tensor], rows: Tensor

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seco_lab.batch import Batch, sent
-from seco_lab.methods.base import StepOutput
+from seco_lab.methods.base import StepOutput, check_rows
 from seco_lab.methods.moco import MoCo
 from seco_lab.methods.multi_label import MultiLabel
 from seco_lab.nn.encoders import Encoder
@@ -85,6 +85,9 @@ class GASSL(MoCo):
         projected, embedding, positive, logits = self.contrast(views)
         contrastive, metrics = self.choose(logits)
         scores = self.classifier(projected.relu()).float()
+        check_rows(
+            batch.index, len(self.place_clusters), "GASSL knows the clusters of", "a cluster for each patch"
+        )
         answers = self.place_clusters[sent(batch.index, scores.device)]
         geographic = functional.cross_entropy(scores, answers)
         metrics |= {

@@ -128,7 +128,8 @@ def suppress_by_class(boxes: Tensor, scores: Tensor, classes: Tensor, *, iou: fl
     """``suppress`` within each class; classes has shape (N,)."""
     if not len(boxes):
         return torch.empty(0, dtype=torch.long, device=boxes.device)
-    # Classes moved apart by more than the whole picture cannot overlap. Double precision keeps the pixels.
-    boxes = boxes.double()
+    # Classes moved apart by more than the whole picture cannot overlap. Double precision keeps the pixels;
+    # Apple GPUs have none, and there fractions of a pixel are lost with many classes.
+    boxes = boxes if boxes.device.type == "mps" else boxes.double()
     apart = (boxes.max() - boxes.min() + 1) * classes.to(boxes)
     return suppress(boxes + apart[:, None], scores, iou=iou)

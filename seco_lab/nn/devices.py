@@ -62,6 +62,15 @@ def bf16_pays(device: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def memory_layout(device: torch.device) -> torch.memory_format:
+    """How images lie in memory while a network is trained: the bands of a pixel side by side, mostly.
+
+    On Apple GPUs band after band, because BatchNorm's backward pass refuses the other layout there, up to
+    PyTorch 2.13 (pytorch/pytorch pull request 188371).
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
 # Options of glibc's mallopt, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _NEVER = 2**31 - 1

@@ -204,8 +204,12 @@ def encoder_named(name: str, in_channels: int = 3, *, seed: int = 0) -> ResNet:
     raise LookupError(f"unknown encoder {name!r}; known are {', '.join(ENCODER_NAMES)}")
 
 
-def encoder_from_settings(settings: dict[str, Any]) -> ResNet:
+def encoder_from_settings(settings: dict[str, Any], *, seed: int = 0) -> ResNet:
     """The topology that ``ResNet.settings`` described, with fresh weights.
+
+    Args:
+        settings: What ``ResNet.settings`` gave.
+        seed: Seed of the first weights.
 
     Raises:
         LookupError: Unknown name; the message lists the known ones.
@@ -214,7 +218,7 @@ def encoder_from_settings(settings: dict[str, Any]) -> ResNet:
     topology = _NARROW[name][0] if name in _NARROW else name
     if topology not in _DEPTHS:
         raise LookupError(f"unknown encoder {name!r}; known are {', '.join(ENCODER_NAMES)}")
-    return _resnet(name, topology, int(settings["in_channels"]), int(settings["width"]), seed=0)
+    return _resnet(name, topology, int(settings["in_channels"]), int(settings["width"]), seed)
 
 
 def parameter_count(module: nn.Module) -> int:

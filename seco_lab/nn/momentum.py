@@ -79,7 +79,8 @@ class NegativeQueue(nn.Module):
             ValueError: The queue's size is no multiple of B.
         """
         self.check_batch_size(len(keys))
-        # Positions stay on the device: reading the pointer would make the CPU wait for a GPU.
-        positions = self.pointer + torch.arange(len(keys), device=keys.device)
-        self.rows.index_copy_(0, positions, keys.to(self.rows.dtype))
+        # Positions stay on the device: reading the pointer would make the CPU wait for a GPU. They wrap where
+        # a run goes on with another batch size. Apple GPUs have no index_copy_ before PyTorch 2.10.
+        positions = (self.pointer + torch.arange(len(keys), device=keys.device)).remainder(len(self.rows))
+        self.rows[positions] = keys.to(self.rows.dtype)
         self.pointer.add_(len(keys)).remainder_(len(self.rows))

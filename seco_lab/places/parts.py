@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from seco_lab.places.files import ABOUT_KEY
 from seco_lab.whole import whole_file
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _ROWS = 4096  # of a part and of a row group; a row of candidate scenes is up to 2 kB of text
+_BYTES_KEY = b"seco_lab:bytes"  # of the file's metadata: hash of all bytes before it
+_FOOTER_TAIL_BYTES = 8  # length of the metadata in four bytes, then the letters PAR1
 
 
 class PointsWriter:
@@ -25,8 +29,10 @@ class PointsWriter:
     Rows are gathered to row groups of one size, so the bytes of the file do not depend on how they came.
     """
 
-    def __init__(self, file: pq.ParquetWriter, schema: pa.Schema) -> None:
+    def __init__(self, file: pq.ParquetWriter, stream: IO[bytes], path: Path, schema: pa.Schema) -> None:
         self._file = file
+        self._stream = stream
+        self._path = path
         self._schema = schema
         self._waiting: list[pa.Table] = []
 
@@ -58,7 +64,9 @@ class PointsWriter:
     def close(self, about: Mapping[str, Any]) -> None:
         """Writes what is left, and ``about``, which ``read_about`` gives back."""
         self._flush(0) if self._waiting else self._file.write_table(self._schema.empty_table())
-        self._file.add_key_value_metadata({ABOUT_KEY: json.dumps(about)})
+        self._stream.flush()
+        hashed = _hash_of(self._path, self._stream.tell())
+        self._file.add_key_value_metadata({ABOUT_KEY: json.dumps(about), _BYTES_KEY: hashed})
 
 
 @contextmanager
@@ -76,8 +84,37 @@ def points_writer(path: Path, columns: Mapping[str, pa.DataType]) -> Iterator[Po
     point = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": point}}
     schema = pa.schema({**columns, "geometry": pa.binary()}, metadata={"geo": json.dumps(geo)})
-    with whole_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as file:
-        yield PointsWriter(file, schema)
+    with (
+        whole_file(path) as partial,
+        partial.open("wb") as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd") as file,
+    ):
+        yield PointsWriter(file, stream, partial, schema)
+
+
+def is_as_written(path: Path) -> bool:
+    """Whether the rows of a table are, byte for byte, those that a ``PointsWriter`` wrote.
+
+    A second's work where reading the rows takes minutes. False as well for a table that another program wrote
+    anew with the same rows.
+    """
+    import pyarrow.parquet as pq
+
+    told = (pq.read_metadata(path).metadata or {}).get(_BYTES_KEY)
+    with path.open("rb") as file:
+        end = file.seek(-_FOOTER_TAIL_BYTES, os.SEEK_END)
+        rows_bytes = end - int.from_bytes(file.read(4), "little")
+    return told is not None and told.decode() == _hash_of(path, rows_bytes)
+
+
+def _hash_of(path: Path, length: int) -> str:
+    """The hash of a file's first bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while length and (block := file.read(min(length, 2**20))):
+            digest.update(block)
+            length -= len(block)
+    return digest.hexdigest()
 
 
 def read_parts(path: Path, columns: Sequence[str], *, by: str) -> Iterator[pd.DataFrame]:

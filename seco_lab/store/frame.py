@@ -59,7 +59,8 @@ def _without_pixels(cube: xr.Dataset) -> xr.Dataset:
     """
     frame = cube.drop_vars(PIXELS).load().drop_encoding()
     for name, variable in frame.variables.items():
-        if variable.dtype.kind == "O":  # of an empty object array nobody could tell that it holds text
+        # Of an empty object array nobody could tell that it holds text; of numpy's texts all have one length.
+        if variable.dtype.kind in "OU":
             frame[name] = (variable.dims, variable.values.astype(np.dtypes.StringDType()), variable.attrs)
         if variable.dtype.kind == "M":
             seconds = variable.values.astype("datetime64[s]").astype(variable.dtype)
@@ -120,6 +121,11 @@ def encoded_rows(cube: xr.Dataset) -> dict[str, NDArray]:
     return {name: np.asarray(group[name][...]) for name in names}
 
 
+def small_array(path: Path, root: dict[str, Any], name: str) -> zarr.Array:
+    """A small variable of a store, as long as the root metadata says."""
+    return zarr.Array.from_dict(StorePath(LocalStore(path), name), array_metadata(path, root, name))
+
+
 def write_rows(path: Path, root: dict[str, Any], rows: dict[str, NDArray], old: int) -> None:
     """Rewrite the last chunk of each small variable and add the chunks behind it.
 
@@ -129,8 +135,8 @@ def write_rows(path: Path, root: dict[str, Any], rows: dict[str, NDArray], old: 
         meta = array_metadata(path, root, name)
         step = meta["chunk_grid"]["configuration"]["chunk_shape"][0]
         begin = old // step * step
-        before = zarr.Array.from_dict(StorePath(LocalStore(path), name), meta)[begin:old]
-        tail = np.concatenate([np.asarray(before, dtype=values.dtype), values])
+        before = np.asarray(small_array(path, root, name)[begin:old])
+        tail = np.concatenate([before, values.astype(before.dtype)])
         for key, content in _encode_chunks(meta, tail).items():
             number, *rest = key.split("/")
             target = path / name / "c" / "/".join([str(int(number) + begin // step), *rest])

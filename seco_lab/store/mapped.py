@@ -50,7 +50,8 @@ class MappedCube:
             FileNotFoundError: No such folder.
             ValueError: No cube, or its pixels are compressed or cut in another way: ``repack`` it first.
         """
-        self.path = Path(path)
+        # Shards are opened when they are wanted, wherever the working folder is by then.
+        self.path = Path(path).absolute()
         meta = array_metadata(self.path, root_metadata(self.path))
         layout = mapped_layout(meta)
         if layout is None:
@@ -98,8 +99,12 @@ class MappedCube:
         """Map a shard file: one array where its slots lie in order, else one view per slot."""
         layout, file = self._layout, shard_path(self.path, number)
         count = min(layout.slots, len(self) - number * layout.slots)
-        if not file.exists():  # other writers leave out shards of nothing but the fill value
-            return [self._empty()] * count
+        if not file.exists():
+            if not (self.path / "zarr.json").exists():
+                raise FileNotFoundError(
+                    f"no cube at {self.path} any more: it was moved, removed or unmounted"
+                )
+            return [self._empty()] * count  # other writers leave out shards of nothing but the fill value
         offsets = read_index(file, layout, self._location)[:count]
         with file.open("rb") as stream:
             self._files[number] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)

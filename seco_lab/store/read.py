@@ -26,7 +26,8 @@ def open_cube(path: str | Path) -> xr.Dataset:
         FileNotFoundError: No such folder.
         ValueError: Not a Zarr store, or what it holds is not a cube.
     """
-    path = Path(path)
+    # Pixels are read later, wherever the working folder is by then.
+    path = Path(path).absolute()
     if not path.exists():
         raise FileNotFoundError(f"no cube at {path}")
     if not any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from seco_lab.cube import check_cube
 from seco_lab.store.files import hidden, locked, put_in_place, remove_leftovers, space_in_words
@@ -17,6 +19,7 @@ from seco_lab.store.frame import (
     cut_back,
     encoded_rows,
     lengthened,
+    small_array,
     update_arrays,
     write_frame,
     write_pixels,
@@ -88,14 +91,16 @@ def append(path: str | Path, cube: xr.Dataset) -> int:
     path = Path(path)
     check_cube(cube)
     with locked(path):
-        stored, root = open_cube(path), root_metadata(path)
-        _check_fits(stored, cube, path)
+        root, rows = root_metadata(path), encoded_rows(cube)
         layout = _own_layout(path, root)
-        old, new = stored.sizes["patch"], stored.sizes["patch"] + cube.sizes["patch"]
+        _check_fits(path, root, cube)
+        _check_rows(path, root, rows)
+        old = array_metadata(path, root)["shape"][0]
+        new = old + cube.sizes["patch"]
         try:
             with space_in_words(path, cube[PIXELS].nbytes):
                 write_pixels(path, layout, cube[PIXELS], old)
-                write_rows(path, root, encoded_rows(cube), old)
+                write_rows(path, root, rows, old)
                 commit(path, lengthened(root, new))
         except BaseException:
             cut_back(path, layout, root_metadata(path))
@@ -151,29 +156,42 @@ def _own_layout(path: Path, root: dict[str, Any]) -> ShardLayout:
     )
 
 
-def _check_fits(stored: xr.Dataset, cube: xr.Dataset, path: Path) -> None:
+def _check_fits(path: Path, root: dict[str, Any], cube: xr.Dataset) -> None:
     """Refuse to mix cubes that mean different things."""
     for name in ("sensor", "unit", "pixel_size_m"):
-        if stored.attrs[name] != cube.attrs[name]:
-            raise ValueError(
-                f"{path} has {name} {stored.attrs[name]!r}, the new patches {cube.attrs[name]!r}"
-            )
-    ours, theirs = stored["band"].values.tolist(), cube["band"].values.tolist()
-    if ours != theirs:
-        raise ValueError(f"{path} has the bands {', '.join(ours)}, the new patches {', '.join(theirs)}")
-    if set(stored.variables) != set(cube.variables):
-        odd = sorted(set(map(str, stored.variables)) ^ set(map(str, cube.variables)))
+        stored = root["attributes"][name]
+        if stored != cube.attrs[name]:
+            raise ValueError(f"{path} has {name} {stored!r}, the new patches {cube.attrs[name]!r}")
+    arrays = root["consolidated_metadata"]["metadata"]
+    if arrays.keys() != set(map(str, cube.variables)):
+        odd = sorted(arrays.keys() ^ set(map(str, cube.variables)))
         raise ValueError(
             f"{path} and the new patches differ in what they hold: only one has {', '.join(odd)}"
         )
-    for name, variable in stored.variables.items():
-        if variable.shape[1:] != cube[name].shape[1:]:
+    ours, theirs = small_array(path, root, "band")[...].tolist(), cube["band"].values.tolist()
+    if ours != theirs:
+        raise ValueError(f"{path} has the bands {', '.join(ours)}, the new patches {', '.join(theirs)}")
+    for name, variable in cube.variables.items():
+        shape = tuple(arrays[name]["shape"][1:])
+        if shape != variable.shape[1:]:
             raise ValueError(
-                f"{path} has {name} of shape {variable.shape[1:]} per patch, "
-                f"the new patches {cube[name].shape[1:]}"
+                f"{path} has {name} of shape {shape} per patch, the new patches {variable.shape[1:]}"
             )
-    if stored[PIXELS].dtype != cube[PIXELS].dtype:
-        raise ValueError(f"{path} stores {stored[PIXELS].dtype}, the new patches are {cube[PIXELS].dtype}")
-    twice = set(stored["patch"].values.tolist()) & set(cube["patch"].values.tolist())
+    dtype = arrays[PIXELS]["data_type"]
+    if dtype != cube[PIXELS].dtype.name:
+        raise ValueError(f"{path} stores {dtype}, the new patches are {cube[PIXELS].dtype}")
+
+
+def _check_rows(path: Path, root: dict[str, Any], rows: dict[str, NDArray]) -> None:
+    """Refuse values that would be cut, and patches that are there; of what is there only names are read."""
+    for name, values in rows.items():
+        dtype = small_array(path, root, name).dtype
+        if values.dtype.kind == dtype.kind == "f":
+            continue
+        with np.errstate(invalid="ignore"):
+            cut = values.astype(dtype).astype(values.dtype) != values
+        if cut.any():
+            raise ValueError(f"{path} keeps {name} as {dtype}, which cannot hold {values[cut][0]}")
+    twice = set(small_array(path, root, "patch")[...].tolist()) & set(rows["patch"].tolist())
     if twice:
         raise ValueError(f"{path} already has patch {sorted(twice)[0]!r} ({len(twice)} shared in all)")

@@ -72,12 +72,18 @@ def _check_in_channels(encoder: nn.Module, spec: InputSpec) -> None:
 
 
 def identity(
-    method: Method, batches: Batches, spec: InputSpec, config: TrainConfig, steps: int
+    method: Method,
+    batches: Batches,
+    views: Callable[..., Any],
+    spec: InputSpec,
+    config: TrainConfig,
+    steps: int,
 ) -> dict[str, Any]:
     """What a run that continues another must share with it, as plain values."""
     return {
         "method": method.settings(),
         "encoder": encoder_settings(method.encoder),
+        "views": {"name": type(views).__name__, **(views.settings() if hasattr(views, "settings") else {})},
         "spec": spec.to_dict(),
         "config": {**config.binding(), "epochs": None, "steps": steps},
         "data": {
@@ -85,6 +91,7 @@ def identity(
             "steps_per_epoch": batches.steps_per_epoch,
             "sensor": batches.sensor,
             "unit": batches.unit,
+            "seed": getattr(batches, "seed", None),
         },
     }
 
@@ -105,12 +112,35 @@ def check_identity(
     """
     if "method_state" not in content:
         raise ValueError(f"{path} holds an encoder without its run, so there is nothing to resume")
-    changes = describe_changes({name: content[name] for name in ours}, ours)
+    # Older checkpoints tell nothing of views and of the batches' seed.
+    stored = {name: content.get(name, ours[name]) for name in ours}
+    stored["data"] = {**ours["data"], **stored["data"]}
+    changes = describe_changes(stored, ours)
     refused = [change for change in changes if change.partition(":")[0] not in accept]
     if refused:
         raise ValueError(
             f"{path} belongs to another configuration ({'; '.join(refused)}); use that one, or another folder"
         )
+
+
+def check_same_step(step: int | None, path: Path) -> None:
+    """Refuse processes that do not go on from the same checkpoint.
+
+    Args:
+        step: Steps done by the checkpoint that this process found, None where it found none.
+        path: Where it looked.
+
+    Raises:
+        ValueError: Others found another one.
+    """
+    everyone = from_all(step)
+    for number, theirs in enumerate(everyone):
+        if theirs != everyone[0]:
+            found = ["no run" if s is None else f"a run after {s} steps" for s in (everyone[0], theirs)]
+            raise ValueError(
+                f"process 0 finds {found[0]} at {path} and process {number} {found[1]}: all processes must "
+                "see the same folder, on a disk that their machines share"
+            )
 
 
 def check_same_everywhere(settings: Mapping[str, Any], method: Method) -> None:

@@ -39,7 +39,8 @@ class TrainConfig:
         schedule: Factor on the learning rate by step.
         seed: Seed of the views' chance.
         precision: ``"auto"`` (bf16 where the hardware multiplies it), ``"bf16"`` or ``"float32"``.
-        channels_last: Keep the bands of a pixel side by side in memory; faster on CPUs and GPUs alike.
+        channels_last: Keep the bands of a pixel side by side in memory; faster on CPUs and CUDA GPUs alike,
+            and left undone on Apple's (``seco_lab.nn.devices.memory_layout``).
         accumulate: Parts that each batch is cut into, one after the other, to need less memory. Optimizer,
             key encoder and queue still move once a batch, and the queue takes all keys of the batch. What
             the rows of a batch share gets smaller with the parts: BatchNorm's statistics, and negatives that

@@ -130,7 +130,8 @@ class CollapseWatch:
         """
         if step % self._every:
             return {}
-        rows = {name: every_row(e) for name, e in embeddings.items()}
+        # On the CPU, since not all GPUs have singular values; the numbers are read at once anyway.
+        rows = {name: every_row(e).cpu() for name, e in embeddings.items()}
         rows = {name: e for name, e in rows.items() if len(e) > 1}
         if not rows:
             return {}

@@ -93,16 +93,21 @@ class MetricsFile:
 
     def _text(self, rows: list[dict[str, float]]) -> str:
         text = io.StringIO()
-        writer = csv.DictWriter(text, self._columns(rows[0]), lineterminator="\n")
-        if not self._path.exists():
+        header = self._header()
+        writer = csv.DictWriter(text, header or self._columns(rows[0]), lineterminator="\n")
+        if not header:
             writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
 
+    def _header(self) -> list[str]:
+        """Columns of the file; none where it is missing, or empty because the disk was full at once."""
+        if not self._path.exists():
+            return []
+        with self._path.open() as file:
+            return next(csv.reader(file), [])
+
     def _columns(self, row: Mapping[str, float]) -> list[str]:
-        if self._path.exists():
-            with self._path.open() as file:
-                return next(csv.reader(file))
         own = [name for name in row if name not in (*_FIRST_COLUMNS, *self._extra)]
         return [*_FIRST_COLUMNS, *own, *self._extra]
 
@@ -134,14 +139,18 @@ def append_whole(path: Path, content: bytes, *, durable: bool) -> None:
     with path.open("ab", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         try:
-            written = 0
-            while written < len(content):
-                written += file.write(content[written:])
+            _write_all(file, content)
+            if durable:
+                os.fsync(file.fileno())
         except OSError:
             file.truncate(end)
             raise
-        if durable:
-            os.fsync(file.fileno())
+
+
+def _write_all(file: io.FileIO, content: bytes) -> None:
+    written = 0
+    while written < len(content):
+        written += file.write(content[written:])
 
 
 def read_metrics(folder: str | Path) -> dict[str, list[float]]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seco_lab.batch import Batch, Batches, Share, generator_for, sent
 from seco_lab.input_spec import InputSpec
+from seco_lab.nn.devices import memory_layout
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.guards import check_first_batch
 
@@ -59,16 +60,25 @@ class StepInput:
 
         Raises:
             ValueError: The first batch does not look like what the input contract says.
+            RuntimeError: Batches or views of one's own ran out.
         """
-        batch = self._batches[step]
-        if self._cut_first:
-            batch = batch.part(self._share.slice)
-        batch, views = self._with_views(batch, step)
+        try:
+            batch, views = self._read(step)
+        except StopIteration as error:  # in the loop it would look like the end of the run
+            raise RuntimeError(
+                f"batches or views ran out in step {step + 1}; they must know every step"
+            ) from error
         if not self._checked:
             check_first_batch(views, self._spec)
             self._checked = True
-        layout = torch.channels_last if self._config.channels_last else torch.contiguous_format
+        layout = memory_layout(self._device) if self._config.channels_last else torch.contiguous_format
         return batch, {name: view.contiguous(memory_format=layout) for name, view in views.items()}
+
+    def _read(self, step: int) -> tuple[Batch, dict[str, Tensor]]:
+        batch = self._batches[step]
+        if self._cut_first:
+            batch = batch.part(self._share.slice)
+        return self._with_views(batch, step)
 
     def _with_views(self, batch: Batch, step: int) -> tuple[Batch, dict[str, Tensor]]:
         images = sent(batch.images, self._device)

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from seco_lab.batch import Batch, Batches
-from seco_lab.checkpoints import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from seco_lab.input_spec import InputSpec
 from seco_lab.methods import Method, StepOutput
-from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory
+from seco_lab.nn.devices import choose_device, choose_precision, keep_freed_memory, memory_layout
 from seco_lab.nn.processes import from_main, is_main, join_processes, main_does, process_count, together
 from seco_lab.nn.synced_batchnorm import sync_batchnorm
-from seco_lab.train.agreement import check_free, check_identity, check_parts, check_same_everywhere, identity
+from seco_lab.train.agreement import check_parts, check_same_everywhere, identity
 from seco_lab.train.config import TrainConfig
 from seco_lab.train.estimate import Estimate, measure
-from seco_lab.train.guards import COLLAPSE_COLUMNS, CollapseWatch, LossWatch
+from seco_lab.train.folder import RunFolder
+from seco_lab.train.guards import CollapseWatch, LossWatch
 from seco_lab.train.interrupts import finish_first
-from seco_lab.train.log import MetricsFile, StepLog
+from seco_lab.train.log import StepLog
 from seco_lab.train.reading import StepInput, Views
 from seco_lab.train.shares import average_learning, joined, over_processes, own_share, parts_of
 
@@ -81,8 +81,9 @@ class PretrainingRun:
                 names both sides.
         """
         self.method, self.spec, self.config = method, spec, config or TrainConfig()
-        self.folder = None if folder is None else Path(folder)
-        self._batches = batches
+        self._kept = None if folder is None else RunFolder(folder)
+        self.folder = None if self._kept is None else self._kept.path
+        self._batches, self._views = batches, views
         # The last check of the units, too: where no conversion is known, this raises.
         unit_factor = check_parts(method, batches, views, spec)
         self.device = choose_device(join_processes(device, timeout_s=self.config.process_timeout_s))
@@ -99,24 +100,22 @@ class PretrainingRun:
         self._look_every = 1 if self.device.type == "cpu" else 10
         self._losses = LossWatch(self._look_every, self._input_of)
         self._collapse = CollapseWatch(self.config.watch_every_steps)
-        self._metrics: MetricsFile | None = None
-        if self.folder is not None and is_main():
-            self._metrics = MetricsFile(self.folder / "metrics.csv", COLLAPSE_COLUMNS)
         self._times: deque[float] = deque(maxlen=10)
         self._seconds, self._saved_at = 0.0, 0.0
-        self._claimed = False
+        self._saved_step, self._claimed = 0, False
         self._check_processes()
 
     def _check_processes(self) -> None:
-        ours = identity(self.method, self._batches, self.spec, self.config, self.steps)
-        seed = getattr(self._batches, "seed", None)
-        ours |= {"config": self.config.to_dict(), "folder": str(self.folder), "seed of the batches": seed}
+        ours = self._identity() | {"config": self.config.to_dict(), "folder": str(self.folder)}
         check_same_everywhere(ours, self.method)
+
+    def _identity(self) -> dict[str, Any]:
+        return identity(self.method, self._batches, self._views, self.spec, self.config, self.steps)
 
     def _place(self, method: nn.Module) -> None:
         if together() and self.config.batchnorm == "synced":
             sync_batchnorm(method)
-        layout = torch.channels_last if self.config.channels_last else torch.preserve_format
+        layout = memory_layout(self.device) if self.config.channels_last else torch.preserve_format
         method.to(self.device, memory_format=layout)
         method.train()
         if self.config.compile:
@@ -137,17 +136,21 @@ class PretrainingRun:
         Raises:
             StopIteration: The run is complete.
             FloatingPointError: The loss is no number; the last checkpoint stays as it is.
-            FileExistsError: The folder holds another run that was not resumed.
+            FileExistsError: The folder holds another run that was not resumed, or another process has it.
+            RuntimeError: Batches or views of one's own ran out.
             ProcessLostError: Another process of the run ended or does not answer; the last checkpoint stays.
         """
         if self.step >= self.steps:
+            if self._kept is not None and self._saved_step < self.step:
+                self.save()  # the disk was full at the end
             raise StopIteration
         with finish_first():
             return self._turn()
 
     def _turn(self) -> StepLog:
-        if not self._claimed:
-            self._claim_folder()
+        if not self._times:
+            keep_freed_memory()
+        self._claim()
         start = time.perf_counter()
         lr, output = self._train(self.step)
         self.step += 1
@@ -198,14 +201,14 @@ class PretrainingRun:
         )
 
     def _keep(self, log: StepLog) -> None:
-        if self.folder is None:
+        if self._kept is None:
             return
-        if self._metrics is not None:
-            self._metrics.add(log)
+        if is_main():
+            self._kept.add(log)
         if self.step == self.steps or self._is_due():
             self.save()
-        elif self._metrics is not None and self.step % self._look_every == 0:
-            self._metrics.write()
+        elif is_main() and self.step % self._look_every == 0:
+            self._kept.write_rows()
 
     def _is_due(self) -> bool:
         due = self._seconds - self._saved_at >= 60 * self.config.save_every_minutes
@@ -214,16 +217,10 @@ class PretrainingRun:
         # The main process's clock decides, for all of them and not at every step.
         return self.step % self._look_every == 0 and from_main(due)
 
-    def _claim_folder(self) -> None:
-        keep_freed_memory()
-        if self.folder is not None and self.step == 0:
-            main_does(self._take_folder)
+    def _claim(self) -> None:
+        if self._kept is not None and not self._claimed:
+            main_does(self._kept.begin)
         self._claimed = True
-
-    def _take_folder(self) -> None:
-        check_free(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._metrics.keep_until(0)
 
     def save(self) -> Path:
         """Write a checkpoint now; also done every few minutes and after the last step.
@@ -236,26 +233,29 @@ class PretrainingRun:
         Raises:
             ValueError: The run has no folder.
             FloatingPointError: A loss since the last look is no number.
+            FileExistsError: The folder holds another run that was not resumed, or another process has it.
             OSError: The disk is full; the checkpoint before is intact and the run can go on.
         """
-        if self.folder is None:
+        if self._kept is None:
             raise ValueError("this run keeps nothing: give PretrainingRun a folder")
         self._losses.check()
+        self._claim()
         # An attempt that fails is not repeated at each step.
         self._saved_at = self._seconds
-        return main_does(self._write)
+        with finish_first():
+            path = main_does(self._write)
+        self._saved_step = self.step
+        return path
 
     def _write(self) -> Path:
-        # Rows first: a checkpoint whose rows are missing could not be completed later.
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._metrics.write(durable=True)
-        path = self.folder / CHECKPOINT_NAME
-        save_checkpoint(path, self._content())
+        path = self._kept.save(self._content())
+        if self.step == self.steps:
+            self._kept.leave()
         return path
 
     def _content(self) -> dict[str, Any]:
         return {
-            **identity(self.method, self._batches, self.spec, self.config, self.steps),
+            **self._identity(),
             "step": self.step,
             "seconds": self._seconds,
             "device": str(self.device),
@@ -275,22 +275,20 @@ class PretrainingRun:
             Whether there was a checkpoint; without one the run starts from its first step.
 
         Raises:
-            ValueError: The checkpoint is damaged or of another configuration; names the fields that differ.
+            ValueError: The checkpoint is damaged or of another configuration, whose fields are named, or not
+                all processes see it.
+            FileExistsError: Another process works in the folder.
         """
-        if self.folder is None:
+        if self._kept is None:
             raise ValueError("this run keeps nothing to resume from: give PretrainingRun a folder")
-        path = self.folder / CHECKPOINT_NAME
-        if not path.exists():
+        content = self._kept.stored(self._identity(), accept)
+        if content is None:
             return False
-        content = load_checkpoint(path)
-        ours = identity(self.method, self._batches, self.spec, self.config, self.steps)
-        check_identity(path, content, ours, accept)
+        main_does(lambda: self._kept.go_on(content["step"]))
         self.method.load_state_dict(content["method_state"])
         self._optimizer.load_state_dict(content["optimizer_state"])
         self.step, self._seconds = content["step"], content["seconds"]
-        self._saved_at = self._seconds
-        if self._metrics is not None:
-            self._metrics.keep_until(self.step)
+        self._saved_at, self._saved_step, self._claimed = self._seconds, self.step, True
         return True
 
     def estimate(self) -> Estimate:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +44,10 @@ class StudioViews:
     ) -> None:
         self.spec, self.size_px = spec, size_px
         self._studio = Studio(spec, size_px, strength, dtype=dtype, arithmetic=arithmetic)
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers that define the views beside their class; a run can be continued where they agree."""
+        return {"size_px": self.size_px, **asdict(self._studio.strength)}
 
     def __call__(
         self, images: Tensor, generator: torch.Generator, share: Share | None = None

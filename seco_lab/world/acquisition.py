@@ -21,18 +21,18 @@ def clearest(frame: Frame, day: int, max_cloud: float, within_days: int) -> int:
         max_cloud: Percent of the sky.
         within_days: How far from the wanted day a pass may lie.
     """
-    passes = passes_near(frame, day, within_days)
-    amounts = np.array([100 * cloud_amount(frame, int(p)) for p in passes])
-    away = np.abs(passes - day)
-    good = amounts <= max_cloud
-    score = np.where(good, away, 1e4 + amounts * 100 + away * 1e-3)
-    return int(passes[score.argmin()])
+    nearest_first = sorted(passes_near(frame, day, within_days).tolist(), key=lambda found: abs(found - day))
+    amounts = []
+    for found in nearest_first:
+        amounts.append(100 * cloud_amount(frame, found))
+        if amounts[-1] <= max_cloud:
+            return found
+    return nearest_first[int(np.argmin(amounts))]
 
 
 def passes_near(frame: Frame, day: int, within_days: int) -> NDArray[np.int64]:
     """Days of the passes within some days of a day; at least the nearest one."""
-    x, y = (int(axis[frame.size // 2] // 100_000) for axis in (frame.x, frame.y))
-    phase = int(chance(frame.salt("orbit"), x, y) * REVISIT_DAYS)
+    phase = int(chance(frame.salt("orbit"), *frame.square(100_000)) * REVISIT_DAYS)
     first = -(-(day - within_days - phase) // REVISIT_DAYS) * REVISIT_DAYS + phase
     passes = np.arange(first, day + within_days + 1, REVISIT_DAYS, dtype=np.int64)
     return passes if len(passes) else np.array([first], np.int64)

@@ -34,9 +34,7 @@ class Clouds:
 
 def _tile(frame: Frame, day: int, stream: int) -> float:
     """A number in [0, 1) for the air over 40 km of country on a day."""
-    middle = frame.size // 2
-    cell = (int(frame.x[middle] // _TILE_M), int(frame.y[middle] // _TILE_M))
-    return chance(frame.salt("air", stream), *cell, day)
+    return chance(frame.salt("air", stream), *frame.square(_TILE_M), day)
 
 
 @lru_cache(maxsize=4096)

@@ -31,6 +31,10 @@ class Cells:
     point: NDArray[np.float32]
     reach_m: float
 
+    def at(self, values: NDArray) -> NDArray:
+        """A value of each cell, shape (M,), at its pixels, shape (size, size)."""
+        return values.take(self.index, mode="clip")  # which asks nothing of the numbers and so is fastest
+
     @cached_property
     def _by_cell(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Pixels ordered by cell, how many each has, and their places from its middle, shape (2, pixels)."""
@@ -63,7 +67,7 @@ class Cells:
             np.subtract(half[cell][:, None], along, out=along).min(0, out=found[start:stop])
             start = stop
         nearest = np.empty_like(found)
-        nearest[order] = np.minimum(found, np.float32(self.reach_m), out=found)
+        nearest[order] = found.clip(-np.inf, self.reach_m, out=found)
         return nearest.reshape(self.index.shape)
 
 
@@ -118,7 +122,7 @@ def _nearest(point: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray
     index = np.empty(local.shape[1], np.int64)
     for start in range(0, len(index), _BLOCK):
         part = slice(start, start + _BLOCK)
-        bits = np.maximum(left.T @ right[:, part], np.float32(1e-6)).view(np.int32)
+        bits = (left.T @ right[:, part]).clip(1e-6, np.inf).view(np.int32)
         bits &= ~last
         bits |= np.arange(len(centre), dtype=np.int32)[:, None]
         index[part] = bits.min(0) & last

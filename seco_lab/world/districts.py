@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.places.land import is_land
-from seco_lab.world.cells import cells
+from seco_lab.world.cells import Cells, cells
 from seco_lab.world.climate import Climate, climate_at
 from seco_lab.world.frame import Frame, lonlat_of
 from seco_lab.world.hashing import draws, uniform
@@ -55,27 +56,41 @@ class Districts:
     Attributes:
         index: Which district each pixel belongs to, shape (size, size), 0 to D - 1.
         edge_m: Distance to the nearest other district, shape (size, size), metres.
-        shore_m: Distance from water to the nearest land and from land to water, shape (size, size).
         character: Shape (D,), values of :class:`Character`.
         key: Shape (D,), a hash for everything that is decided per district.
         climate: Climate at the centres of the districts.
         soil: Lightness and redness of the soil, shape (D, 2), 0 to 1.
         rugged: Steepness of the relief, shape (D,), 0 (plain) to 1 (mountains).
+        cells: The cells that they are.
     """
 
     index: NDArray[np.int64]
     edge_m: NDArray[np.float32]
-    shore_m: NDArray[np.float32]
     character: NDArray[np.int64]
     key: NDArray[np.uint32]
     climate: Climate
     soil: NDArray[np.float32]
     rugged: NDArray[np.float32]
+    cells: Cells
 
-    @property
+    @cached_property
+    def shore_m(self) -> NDArray[np.float32]:
+        """Distance from water to the nearest land and from land to water, shape (size, size)."""
+        return self.cells.border_m(self.character == Character.WATER)
+
+    @cached_property
     def present(self) -> NDArray[np.int64]:
         """Characters that the window really shows."""
-        return np.unique(self.character[np.unique(self.index)])
+        seen = np.bincount(self.index.ravel(), minlength=len(self.key)) > 0
+        return np.flatnonzero(np.bincount(self.character[seen]))
+
+    def at(self, values: NDArray) -> NDArray:
+        """A value of each district, shape (D,), at its pixels, shape (size, size)."""
+        return self.cells.at(values)
+
+    def among(self, *characters: Character) -> NDArray[np.bool_]:
+        """Which districts are of one of these characters, shape (D,)."""
+        return (self.character[:, None] == np.array(characters)).any(1)
 
     def draw(self, stream: int) -> NDArray[np.float32]:
         """One number in [0, 1) a district, shape (D,)."""
@@ -94,9 +109,8 @@ def districts(frame: Frame) -> Districts:
     climate = climate_at(lon, lat)
     rugged = _squash(noise_at(x, y, 9_000, frame.salt("rugged")) + 0.3)
     character = _characters(frame, x, y, key, climate, rugged, ~is_land(lon, lat))
-    shore = found.border_m(character == Character.WATER)
     soil = _soil(frame, x, y, key)
-    return Districts(found.index, found.border_m(), shore, character, key, climate, soil, rugged)
+    return Districts(found.index, found.border_m(), character, key, climate, soil, rugged, found)
 
 
 def _squash(value: NDArray) -> NDArray[np.float32]:

@@ -90,7 +90,7 @@ def _flood(frame: Frame, window: EventWindow, cover: NDArray) -> list[Layer]:
     away = river_distance(frame)
     if away.min() > 250:
         return []
-    x, y = (int(axis[frame.size // 2] // 20_000) for axis in (frame.x, frame.y))
+    x, y = frame.square(20_000)
     key = hashed(frame.salt("flood"), np.array([x]), np.array([y]))
     if float(draws(key, 1)[0]) > window.share:
         return []

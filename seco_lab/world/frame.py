@@ -63,11 +63,15 @@ class Frame:
         """A reference point near the window, the same for windows that overlap (metres)."""
         return float(self.x[0] // 10_000 * 10_000), float(self.y[0] // 10_000 * 10_000)
 
+    def square(self, side_m: int) -> tuple[int, int]:
+        """Which square of country the middle of the window lies in, counted from the zone's origin."""
+        middle = self.size // 2 + 0.5
+        return int((self.column + middle) * PIXEL_M // side_m), int(-(self.row + middle) * PIXEL_M // side_m)
+
     @cached_property
     def anchor(self) -> tuple[float, float]:
         """Longitude and latitude of the 20 km tile of the window, where what varies slowly is taken."""
-        middle = self.size // 2
-        x, y = self.x[middle] // 20_000 * 20_000 + 10_000, self.y[middle] // 20_000 * 20_000 + 10_000
+        x, y = ((number + 0.5) * 20_000 for number in self.square(20_000))
         lon, lat = lonlat_of(self.epsg, x, y)
         return float(lon), float(lat)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,9 +41,9 @@ def chance(salt: int, *parts: int) -> float:
 
 
 def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Spread every bit of the input over all bits of the output (two multiply and shift rounds)."""
+    """Spread every bit of the input over all bits of the output, in place (two multiply and shift rounds)."""
     shifted = value >> _S16
-    value = value ^ shifted
+    value ^= shifted
     value *= _FIRST
     value ^= np.right_shift(value, _S15, out=shifted)
     value *= _SECOND
@@ -60,20 +62,55 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
     for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:
-            word = word.astype(np.int64).astype(np.uint32)
-        value = scramble((value ^ (word * odd)) + step)
+            word = word.astype(np.uint32)  # negative numbers wrap round
+        value = value ^ (word * odd)
+        value += step
+        scramble(value)
     return value
 
 
 def uniform(salt: int, *parts: ArrayLike) -> NDArray[np.float32]:
     """One number in [0, 1) for each element of ``parts``."""
-    return (hashed(salt, *parts) >> _S8).astype(np.float32) * _UNIT
+    return _unit(hashed(salt, *parts))
+
+
+def _unit(value: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """Hashes as numbers in [0, 1); it may write over them."""
+    value >>= _S8
+    numbers = value.astype(np.float32)
+    numbers *= _UNIT
+    return numbers
+
+
+class Runs(NamedTuple):
+    """Neighbours that are alike, told once: positions where each run begins, and how long it is."""
+
+    first: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+    def spread(self, values: NDArray) -> NDArray:
+        """A value of each run at all of its members, flat."""
+        return values.repeat(self.length)
+
+
+def runs(*parts: NDArray) -> Runs:
+    """The runs of arrays of one shape: within each, all of the arrays stay the same; rows follow each other.
+
+    Parcels are some pixels wide, so what belongs to them costs a fraction when it is drawn once a run.
+    """
+    flat = [part.ravel() for part in parts]
+    new = np.empty(flat[0].size + 1, bool)
+    new[[0, -1]] = True
+    np.not_equal(flat[0][1:], flat[0][:-1], out=new[1:-1])
+    for part in flat[1:]:
+        new[1:-1] |= part[1:] != part[:-1]
+    bounds = np.flatnonzero(new)
+    return Runs(bounds[:-1], bounds[1:] - bounds[:-1])
 
 
 def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:
     """One number in [0, 1) for each hash; another ``stream`` gives independent numbers of the same hashes."""
-    mixed = scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK))
-    return (mixed >> _S8).astype(np.float32) * _UNIT
+    return _unit(scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK)))
 
 
 def centred_grids(
@@ -91,9 +128,13 @@ def centred_grids(
     """
     heights = [len(r) for r in rows]
     sizes = [len(r) * len(c) for r, c in zip(rows, columns, strict=True)]
-    salt = np.repeat(np.array([salt & _MASK for salt in salts], np.uint32), heights)
-    by_row = scramble((salt ^ (_joined(rows) * _STEPS[0][0])) + _STEPS[0][1])
-    by_column = _joined(columns) * _STEPS[1][0]
+    points = _joined([*rows, *columns])
+    by_row, by_column = points[: sum(heights)], points[sum(heights) :]
+    by_row *= _STEPS[0][0]
+    by_row ^= np.array([salt & _MASK for salt in salts], np.uint32).repeat(heights)
+    by_row += _STEPS[0][1]
+    scramble(by_row)
+    by_column *= _STEPS[1][0]
     mixed = np.empty(sum(sizes), np.uint32)
     grids, row, column, start = [], 0, 0, 0
     for height, size in zip(heights, sizes, strict=True):
@@ -107,13 +148,19 @@ def centred_grids(
         row, column, start = row + height, column + width, start + size
     mixed += _STEPS[1][1]
     # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
-    numbers = (scramble(mixed) ^ _HIGHEST).view(np.int32).astype(np.float32)
-    numbers *= np.repeat(np.array(spreads, np.float32) * np.float32(2**-32), sizes)
+    scramble(mixed)
+    mixed ^= _HIGHEST
+    numbers = mixed.view(np.int32).astype(np.float32)
+    numbers *= (np.array(spreads, np.float32) * np.float32(2**-32)).repeat(sizes)
     return [numbers[grid].reshape(height, -1) for grid, height in grids]
 
 
 def _joined(ranges: Sequence[range]) -> NDArray[np.uint32]:
-    return np.concatenate([np.arange(r.start, r.stop) for r in ranges]).astype(np.uint32)
+    """The numbers of all ranges, one range after the other."""
+    lengths = [len(r) for r in ranges]
+    before = accumulate(lengths, initial=0)
+    shifts = np.array([r.start - start for r, start in zip(ranges, before, strict=False)])
+    return (shifts.repeat(lengths) + np.arange(sum(lengths))).astype(np.uint32)
 
 
 TABLE = 512

@@ -43,8 +43,8 @@ def rivers(frame: Frame, place: Districts) -> list[Layer]:
         [(1.0, 2_500, salt + 5)],
     )
     half = np.clip(46 * np.exp(width), 14, _WIDEST_M)
-    arid = (place.climate.dry > 0.75)[place.index]
-    gate = (place.character != Character.WATER)[place.index].astype(np.float32)
+    arid = place.at(place.climate.dry > 0.75)
+    gate = place.at(place.character != Character.WATER).astype(np.float32)
     wet = gate.copy()
     gate *= ~(arid & (dried > -0.2))
     wooded = woods > -0.4
@@ -68,8 +68,8 @@ def motorways(frame: Frame, place: Districts) -> list[Layer]:
     away = np.abs(signed)
     if away.min() > 60:
         return []
-    empty = np.isin(place.character, (Character.WATER, Character.ICE)) | (place.climate.groups[:, 5] > 0.5)
-    gate = (~empty)[place.index].astype(np.float32)
+    empty = place.among(Character.WATER, Character.ICE) | (place.climate.groups[:, 5] > 0.5)
+    gate = place.at(~empty).astype(np.float32)
     broad, gaps = blends(frame, [(5.0, 4_000, salt)], [(7.0, 55, salt + 2)])
     broad = np.clip(11 + broad, 6.5, 17)
     verge = Layer(edge(broad + 16 - away) * gate * np.float32(0.75), Kind.PASTURE, 3)
@@ -92,18 +92,18 @@ def small_roads(frame: Frame, place: Districts) -> list[Layer]:
     """Country roads and, in forest and wild land, tracks."""
     layers = []
     salt = frame.salt("roads")
-    rural = ~np.isin(place.character, (Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY))
-    gate = rural[place.index].astype(np.float32)
+    rural = ~place.among(Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY)
+    gate = place.at(rural).astype(np.float32)
     road = np.abs(_zero_line(frame, "road", 1_500, 0.12))
     if road.min() < 20:
         layers.append(
             Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
         )
-    woods = np.isin(place.character, (Character.FOREST, Character.WILD, Character.BARE))
+    woods = place.among(Character.FOREST, Character.WILD, Character.BARE)
     some = woods & (place.draw(61) < 0.7)
     if some.any():
         path = np.abs(_zero_line(frame, "path", 430, 0.35))
-        seen = (0.35 + 0.65 * place.draw(62))[place.index] * (noise(frame, 1_100, salt + 2) > -0.3)
-        alpha = stripe(path, 4.5) * seen * some[place.index]
+        seen = place.at(0.35 + 0.65 * place.draw(62)) * (noise(frame, 1_100, salt + 2) > -0.3)
+        alpha = stripe(path, 4.5) * seen * place.at(some)
         layers.append(Layer(alpha.astype(np.float32), Kind.TRACK, 15))
     return layers

@@ -44,7 +44,7 @@ def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray
         fold = np.tanh(4 * value) * np.float32(height)
         east += dx * fold
         north += dy * fold
-    strength = kept[place.index] * np.clip(place.edge_m / 60, 0.25, 1)
+    strength = place.at(kept) * np.clip(place.edge_m / 60, 0.25, 1)
     crowns = _crowns(frame, place)
     return east * strength + crowns[0], north * strength + crowns[1]
 
@@ -53,7 +53,7 @@ def _crowns(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArra
     """Slope of the canopy: crowns are bright towards the sun and dark behind."""
     trees = (place.character == Character.FOREST).astype(np.float32) * (0.9 + 1.6 * place.draw(43))
     trees += (place.character == Character.WILD) * 0.5 * place.draw(43)
-    height = trees[place.index]
+    height = place.at(trees)
     if not height.any():
         return height, height
     _, east, north = slopes(frame, [(1.0, 24, frame.salt("crowns"))])[0]
@@ -85,13 +85,13 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(150, 3, salt + 3, weight=0.7),
         _stands(frame, "forest", 700),
     )
-    conifer = mix < (needle - 0.5)[place.index]
-    leafy = np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF))[place.index]
+    conifer = mix < place.at(needle - 0.5)
+    leafy = place.at(np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF)))
     kind = np.where(conifer, int(Kind.CONIFER), leafy)
-    open_ground = gaps > (2.4 - 1.2 * place.draw(42) ** 4)[place.index]
+    open_ground = gaps > place.at(2.4 - 1.2 * place.draw(42) ** 4)
     kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
     crowns += 2.2 * white(frame.column, frame.row, frame.size, salt)
-    shade += (0.03 + 0.05 * place.draw(43))[place.index] * crowns
+    shade += place.at(0.03 + 0.05 * place.draw(43)) * crowns
     texture += 0.3 * crowns
     key = hashed(3, _slices(frame, "forest", stands, 1), kind)
     cover = np.where(open_ground, COVER["herbaceous"], COVER["forest"]).astype(np.uint8)
@@ -101,7 +101,7 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Heath, scrub, steppe, natural grassland and tundra, with bare and stony places."""
     salt = frame.salt("wild")
-    fine = place.draw(53)[place.index]
+    fine = place.at(place.draw(53))
     wide, narrow, shrubby, grain, dots, stands = blends(
         frame,
         octaves(330, 5, salt, gain=0.62),
@@ -112,31 +112,31 @@ def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         _stands(frame, "wild", 520),
     )
     green = (1 - fine) * wide + fine * narrow
-    bareness = (place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))[place.index]
-    polar = (place.climate.groups[:, 5] > 0.5)[place.index]
-    kind = np.where(shrubby > (1.5 * (place.draw(45) - 0.35))[place.index], int(Kind.SHRUB), int(Kind.GRASS))
+    bareness = place.at(place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))
+    polar = place.at(place.climate.groups[:, 5] > 0.5)
+    kind = np.where(shrubby > place.at(1.5 * (place.draw(45) - 0.35)), int(Kind.SHRUB), int(Kind.GRASS))
     kind = np.where(polar, int(Kind.TUNDRA), kind)
-    rock = np.where(place.draw(46)[place.index] < 0.5, int(Kind.ROCK), int(Kind.SOIL))
+    rock = np.where(place.at(place.draw(46)) < 0.5, int(Kind.ROCK), int(Kind.SOIL))
     kind = np.where(green + 1.2 < bareness * 2.2, rock, kind).astype(np.uint8)
     grain += 1.5 * white(frame.column, frame.row, frame.size, salt)
     texture = 0.75 * green + 0.35 * grain
-    shade = 0.06 * shrubby + (0.03 + 0.06 * place.draw(52))[place.index] * grain
+    shade = 0.06 * shrubby + place.at(0.03 + 0.06 * place.draw(52)) * grain
     key = hashed(5, _slices(frame, "wild", stands, 2), kind)
-    sparse = 7 * (1.7 - 1.5 * place.draw(54) ** 2)[place.index]
+    sparse = 7 * place.at(1.7 - 1.5 * place.draw(54) ** 2)
     bushes = Layer(edge(dots - sparse) * _bushy(place), Kind.SHRUB, salt & 0xFF, height_m=4.0)
     cover = np.full(kind.shape, COVER["herbaceous"], np.uint8)
     return Patchwork(kind, key, texture, shade, cover), [bushes]
 
 
 def _bushy(place: Districts) -> NDArray[np.float32]:
-    return np.clip(1.6 * place.draw(47) - 0.6, 0, 1)[place.index].astype(np.float32)
+    return place.at(np.clip(1.6 * place.draw(47) - 0.6, 0, 1)).astype(np.float32)
 
 
 def bare(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Dunes, stony desert, salt flats, quarries and screes."""
     salt = frame.salt("bare")
     table = np.array([Kind.SAND, Kind.ROCK, Kind.SOIL, Kind.SALT, Kind.SOIL], np.uint8)
-    kind = table[(place.draw(48) * len(table)).astype(int)][place.index]
+    kind = place.at(table[(place.draw(48) * len(table)).astype(int)])
     patches, dunes, ripples, stands = blends(
         frame,
         octaves(300, 5, salt, gain=0.6),
@@ -179,7 +179,7 @@ def ice(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(160, 3, salt + 1, weight=0.03),
         _stands(frame, "ice", 800),
     )
-    kind = np.where(level > 1.0 + 0.8 * place.draw(49)[place.index], int(Kind.ROCK), int(Kind.ICE)).astype(
+    kind = np.where(level > 1.0 + 0.8 * place.at(place.draw(49)), int(Kind.ROCK), int(Kind.ICE)).astype(
         np.uint8
     )
     key = hashed(11, _slices(frame, "ice", stands, 1), kind)

@@ -47,61 +47,69 @@ def _four_weights(share: NDArray[np.float32], slope: bool) -> NDArray[np.float32
     return weights
 
 
-@lru_cache(maxsize=8192)
-def _weights(
-    offset_m: float, size: int, wavelength: float, *, slope: bool, falling: bool
-) -> NDArray[np.float32]:
-    """The matrix (size, lattice) that takes lattice values to a line of pixels.
+@lru_cache(maxsize=2048)
+def _tapes(phase_m: float, size: int, wavelength: float, *, falling: bool) -> NDArray[np.float32]:
+    """Weights of a line of pixels of which every line of ``size`` pixels is a part: values, then slopes.
 
-    Canvases begin on a lattice of 60 m, so few offsets occur and most matrices come from the cache.
+    Where a line begins between two lattice points differs from one window to the next; the steps along it do
+    not. So one tape that reaches over a whole wavelength more serves all windows.
+
+    Args:
+        phase_m: Distance from a lattice point to the next pixel, less than a pixel.
+        size: Number of pixels of a line.
+        wavelength: Lattice spacing in metres.
+        falling: The line is turned round, as northings fall down the rows of a window.
+
+    Returns:
+        Shape (2, pixels, lattice); the first pixel lies ``_skipped`` pixels after the first lattice point.
+    """
+    skipped = _skipped(wavelength)
+    pixel_m = (skipped + np.arange(skipped + size + 2)) * PIXEL_M + phase_m
+    pixel = (pixel_m / wavelength).astype(np.float32)
+    cell = np.maximum(np.floor(pixel), 1)  # the first pixel may lie before the second lattice point
+    column = cell.astype(np.int64)[:, None] + np.arange(-1, 3)
+    tapes = np.zeros((2, len(pixel), int(column[-1, -1]) + 1), np.float32)
+    row = np.arange(len(pixel))[:, None]
+    tapes[0, row, column] = _four_weights(pixel - cell, slope=False)
+    tapes[1, row, column] = _four_weights(pixel - cell, slope=True) / wavelength
+    tapes = np.ascontiguousarray(tapes[:, ::-1]) if falling else tapes
+    tapes.setflags(write=False)
+    return tapes
+
+
+def _skipped(wavelength: float) -> int:
+    """How many pixels a tape leaves out, as no line begins before the second lattice point."""
+    return int(wavelength / PIXEL_M)
+
+
+class _Axis(NamedTuple):
+    """The way from lattice points to a line of pixels; each array has the shape (size, lattice points).
+
+    Attributes:
+        matrix: Takes numbers at the points to the pixels.
+        slope: Takes them to derivatives per metre.
+    """
+
+    matrix: NDArray[np.float32]
+    slope: NDArray[np.float32]
+
+
+@lru_cache(maxsize=8192)
+def _axis(offset_m: float, size: int, wavelength: float, falling: bool) -> _Axis:
+    """The axis of a line of pixels, cut from its tapes.
 
     Args:
         offset_m: Distance from the first lattice point to the first pixel, one to two wavelengths.
         size: Number of pixels.
         wavelength: Lattice spacing in metres.
-        slope: Derivatives per metre in place of values.
-        falling: The line is turned round, as northings fall down the rows of a window.
+        falling: The line is turned round.
     """
-    length = _length(size, wavelength)
-    pixel = ((np.arange(size) * PIXEL_M + offset_m) / wavelength).astype(np.float32)
-    cell = np.minimum(np.maximum(np.floor(pixel), 1), length - 3)  # rounding may lead out by one
-    matrix = np.zeros((size, length), np.float32)
-    column = cell.astype(np.int64)[:, None] + np.arange(-1, 3)
-    matrix[np.arange(size)[:, None], column] = _four_weights(pixel - cell, slope) / (
-        wavelength if slope else 1
-    )
-    matrix = np.ascontiguousarray(matrix[::-1]) if falling else matrix
-    matrix.setflags(write=False)
-    return matrix
-
-
-def _length(size: int, wavelength: float) -> int:
-    """How many lattice points a line of pixels needs."""
-    return 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
-
-
-class _Axis(NamedTuple):
-    """One axis of a lattice: where it begins before the first pixel of a line."""
-
-    first: int
-    offset_m: float
-    size: int
-    wavelength: float
-    falling: bool
-
-    def points(self) -> range:
-        """The lattice points that the line needs."""
-        return range(self.first, self.first + _length(self.size, self.wavelength))
-
-    def matrix(self, *, slope: bool = False) -> NDArray[np.float32]:
-        """Shape (size, points)."""
-        return _weights(self.offset_m, self.size, self.wavelength, slope=slope, falling=self.falling)
-
-
-def _axis(start: float, size: int, wavelength: float, *, falling: bool) -> _Axis:
-    """The axis for pixels that run upwards from ``start`` (metres)."""
-    first = math.floor(start / wavelength) - 1
-    return _Axis(first, start - first * wavelength, size, wavelength, falling)
+    phase_m = offset_m % PIXEL_M
+    tapes = _tapes(phase_m, size, wavelength, falling=falling)
+    start = round((offset_m - phase_m) / PIXEL_M) - _skipped(wavelength)
+    start = tapes.shape[1] - size - start if falling else start
+    points = 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
+    return _Axis(*tapes[:, start : start + size, :points])
 
 
 class _Lattice(NamedTuple):
@@ -116,15 +124,16 @@ def _lattices(frame: Frame, wanted: Sequence[Octave]) -> list[_Lattice]:
     """The lattice of each noise, its numbers times its weight."""
     west, north = frame.start
     south = north - (frame.size - 1) * PIXEL_M
-    pairs = [wave if isinstance(wave, tuple) else (wave, wave) for _, wave, _ in wanted]
-    across = [_axis(west, frame.size, pair[0], falling=False) for pair in pairs]
-    down = [_axis(south, frame.size, pair[1], falling=True) for pair in pairs]
-    grids = centred_grids(
-        [salt for _, _, salt in wanted],
-        [axis.points() for axis in down],
-        [axis.points() for axis in across],
-        spreads=[2 * _GAIN * weight for weight, _, _ in wanted],
-    )
+    across, down, columns, rows = [], [], [], []
+    for _, wave, _ in wanted:
+        wave_x, wave_y = wave if isinstance(wave, tuple) else (wave, wave)
+        column, row = math.floor(west / wave_x) - 1, math.floor(south / wave_y) - 1
+        across.append(_axis(west - column * wave_x, frame.size, wave_x, False))
+        down.append(_axis(south - row * wave_y, frame.size, wave_y, True))
+        columns.append(range(column, column + across[-1].matrix.shape[1]))
+        rows.append(range(row, row + down[-1].matrix.shape[1]))
+    salts, spreads = [salt for _, _, salt in wanted], [2 * _GAIN * weight for weight, _, _ in wanted]
+    grids = centred_grids(salts, rows, columns, spreads=spreads)
     return [_Lattice(*each) for each in zip(grids, down, across, strict=True)]
 
 
@@ -146,7 +155,10 @@ def blends(frame: Frame, *mixtures: Sequence[Octave]) -> list[NDArray[np.float32
         frame: Where.
         mixtures: For each sum its parts: weight, wavelength in metres, salt.
     """
-    return [_down(parts) @ _across(parts).T for parts in _parts(frame, mixtures)]
+    return [
+        _down(parts, [part.y.matrix for part in parts]) @ _across([part.x.matrix for part in parts]).T
+        for parts in _parts(frame, mixtures)
+    ]
 
 
 def slopes(
@@ -155,9 +167,13 @@ def slopes(
     """The sums of :func:`blends` with their derivatives to the east and to the north (per metre)."""
     found = []
     for parts in _parts(frame, mixtures):
-        down, across = _down(parts), _across(parts).T
-        east, north = down @ _across(parts, slope=True).T, _down(parts, slope=True) @ across
-        found.append((down @ across, east, north))
+        down, across = (
+            _down(parts, [part.y.matrix for part in parts]),
+            _across([part.x.matrix for part in parts]),
+        )
+        east = down @ _across([part.x.slope for part in parts]).T
+        north = _down(parts, [part.y.slope for part in parts]) @ across.T
+        found.append((down @ across.T, east, north))
     return found
 
 
@@ -167,23 +183,22 @@ def _parts(frame: Frame, mixtures: Sequence[Sequence[Octave]]) -> list[list[_Lat
     return [[next(found) for _ in mixture] for mixture in mixtures]
 
 
-def _down(parts: list[_Lattice], *, slope: bool = False) -> NDArray[np.float32]:
+def _down(parts: list[_Lattice], matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """From lattice rows to pixel rows; the lattices stand side by side, so that one product adds them up."""
     if len(parts) == 1:
-        return parts[0].y.matrix(slope=slope) @ parts[0].values
-    joined = np.empty((parts[0].y.size, sum(part.values.shape[1] for part in parts)), np.float32)
+        return matrices[0] @ parts[0].values
+    joined = np.empty((len(matrices[0]), sum(part.values.shape[1] for part in parts)), np.float32)
     start = 0
-    for part in parts:
+    for part, matrix in zip(parts, matrices, strict=True):
         stop = start + part.values.shape[1]
-        np.matmul(part.y.matrix(slope=slope), part.values, out=joined[:, start:stop])
+        np.matmul(matrix, part.values, out=joined[:, start:stop])
         start = stop
     return joined
 
 
-def _across(parts: list[_Lattice], *, slope: bool = False) -> NDArray[np.float32]:
+def _across(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     """From all lattice columns side by side to pixel columns, shape (size, columns)."""
-    matrices = [part.x.matrix(slope=slope) for part in parts]
-    return matrices[0] if len(parts) == 1 else np.concatenate(matrices, axis=1)
+    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
 
 
 def noise(frame: Frame, wavelength: Wavelength, salt: int) -> NDArray[np.float32]:

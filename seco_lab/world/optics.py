@@ -25,6 +25,13 @@ def _count(first: int, out: int, factor: int) -> int:
     return (first - MARGIN_PX + out - 1) // factor - (first - MARGIN_PX) // factor + 1
 
 
+@lru_cache(maxsize=256)
+def _copied(first: int, out: int, factor: int) -> NDArray[np.int64]:
+    """Which of the native cells that a window touches each of its pixels is copied from."""
+    cells = _cells(first, out, factor)
+    return cells - cells[0]
+
+
 @lru_cache(maxsize=64)
 def _taps(size: int, first: int, out: int, factors: tuple[int, ...]) -> NDArray[np.float32]:
     """Matrices that average a line of pixels over the cells that a window touches, one below the other.
@@ -54,8 +61,8 @@ def _seen_along(
 
 def shift_of(frame: Frame, day: int) -> tuple[float, float]:
     """Misregistration of a day in pixels, to the right and down, mostly under a third."""
-    x, y = (int(axis[frame.size // 2] // 100_000) for axis in (frame.x, frame.y))
-    marks = [chance(frame.salt("shift"), x, y, day, k) for k in range(4)]
+    square = frame.square(100_000)
+    marks = [chance(frame.salt("shift"), *square, day, k) for k in range(4)]
     return 0.6 * (marks[0] + marks[1] - 1), 0.6 * (marks[2] + marks[3] - 1)
 
 
@@ -96,8 +103,8 @@ def on_10_m(cells: NDArray, factor: int, window: tuple[int, int, int]) -> NDArra
     if factor == 1:
         return cells
     top, left, out = window
-    rows, columns = (_cells(first, out, factor) for first in (top, left))
-    return cells.take(columns - columns[0], axis=2).take(rows - rows[0], axis=1)
+    across = cells.take(_copied(left, out, factor), axis=2, mode="clip")
+    return across.take(_copied(top, out, factor), axis=1, mode="clip")
 
 
 @lru_cache(maxsize=1)
@@ -116,4 +123,4 @@ def grain(image: NDArray[np.float32], frame: Frame, day: int, bands: tuple[str, 
 def counts(image: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Reflectance x 10000 as uint16; measured pixels are at least 1, as 0 means no data."""
     scaled = image * np.float32(1e4)
-    return np.clip(np.rint(scaled, out=scaled), 1, 20_000, out=scaled).astype(np.uint16)
+    return np.rint(scaled, out=scaled).clip(1, 20_000, out=scaled).astype(np.uint16)

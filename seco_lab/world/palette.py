@@ -26,6 +26,7 @@ _WET = np.array([k >= Kind.WATER_CLEAR for k in Kind])
 _DARKER = 0.17  # pixels of real scenes are darker than pure materials: shade between plants, houses and clods
 _EVEN = np.array([r.cover > 0.8 for r in _R], np.float32)
 _ARABLE = np.array([Kind.WINTER_CEREAL, Kind.SUMMER_CROP, Kind.RAPESEED, Kind.ROOT_CROP, Kind.FALLOW])
+_ROTATES = np.isin(np.arange(len(_R)), _ARABLE)
 _FIRST_LIGHT = np.isin(np.arange(len(_R)), (Kind.WINTER_CEREAL, Kind.RAPESEED))
 
 
@@ -101,11 +102,10 @@ def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
 
 def _rotation(rows: Rows, season: _Season) -> NDArray[np.uint8]:
     """Kind of each row on each day: arable parcels change their crop from year to year, shape (T, R)."""
-    kind = np.broadcast_to(rows.kind, season.year.shape)
-    arable = np.isin(kind, _ARABLE)
+    kind = rows.kind
     mark = hashed(41, season.year, rows.key)
     other = _ARABLE[(draws(mark, 1) * len(_ARABLE)).astype(int)]
-    return np.where(arable & (draws(mark, 2) < 0.6), other, kind).astype(np.int64)
+    return np.where(_ROTATES[rows.kind] & (draws(mark, 2) < 0.6), other, kind).astype(np.int64)
 
 
 def _rise(x: NDArray, width: float) -> NDArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from seco_lab.world.cells import Cells, cells
 from seco_lab.world.districts import Districts
 from seco_lab.world.frame import Frame
-from seco_lab.world.hashing import draws, hashed, uniform, white
+from seco_lab.world.hashing import Runs, draws, hashed, runs, uniform, white
 from seco_lab.world.landcover import COVER, Kind
 from seco_lab.world.noise import blends, noise_at, octaves
 from seco_lab.world.patchwork import Layer, Patchwork, edge, stripe
@@ -34,6 +35,15 @@ class Parcels:
     across: NDArray[np.float32]
     block_m: NDArray[np.float32]
 
+    @cached_property
+    def _runs(self) -> Runs:
+        return runs(self.key)
+
+    def draw(self, stream: int) -> NDArray[np.float32]:
+        """One number in [0, 1) a parcel, at its pixels, shape (size, size)."""
+        one_each = draws(self.key.ravel()[self._runs.first], stream)
+        return self._runs.spread(one_each).reshape(self.key.shape)
+
 
 def _cut(
     coordinate: NDArray, width: NDArray, key: NDArray, salt: int
@@ -42,7 +52,10 @@ def _cut(
     scaled = coordinate / width
     cell = np.floor(scaled).astype(np.int32)
     part = scaled - cell.astype(np.float32)
-    start, end = (0.9 * uniform(salt, cell + step, key) + np.float32(step - 0.45) for step in (0, 1))
+    same = runs(cell, key)
+    some, keys = cell.ravel()[same.first], key.ravel()[same.first]
+    ends = (0.9 * uniform(salt, some + step, keys) + np.float32(step - 0.45) for step in (0, 1))
+    start, end = (same.spread(place).reshape(cell.shape) for place in ends)
     to_start, to_end = part - start, end - part
     distance = np.minimum(np.abs(to_start), np.abs(to_end)) * width
     return cell - (to_start < 0) + (to_end <= 0), distance
@@ -65,19 +78,27 @@ def parcels(
     bend_x, bend_y = blends(frame, [(14.0, 320, salt + 5)], [(14.0, 320, salt + 6)])
     x, y = gx + bend_x, gy + bend_y
     blocks = cells(x, y, frame.origin, block_m, salt)
-    index, key, centre, block_edge = blocks.index, blocks.key, blocks.centre, blocks.border_m()
+    key, block_edge = blocks.key, blocks.border_m()
     angle = turned(frame, blocks)
-    c, s = np.cos(angle)[index], np.sin(angle)[index]
-    dx, dy = x - centre[index, 0], y - centre[index, 1]
+    c, s = blocks.at(np.cos(angle)), blocks.at(np.sin(angle))
+    dx, dy = x - blocks.at(blocks.centre[:, 0]), y - blocks.at(blocks.centre[:, 1])
     across, along = dx * c + dy * s, dy * c - dx * s
     low, high = width_m
     width = (low * (high / low) ** draws(key, 3)).astype(np.float32)
     longer = (length[0] + (length[1] - length[0]) * draws(key, 4)).astype(np.float32)
-    strip, to_side = _cut(across, width[index], key[index], salt + 7)
-    strip_key = hashed(salt, strip, key[index])
-    piece, to_end = _cut(along, (width * longer)[index], strip_key, salt + 8)
+    block = blocks.at(key)
+    strip, to_side = _cut(across, blocks.at(width), block, salt + 7)
+    strip_key = _joint(salt, strip, block)
+    piece, to_end = _cut(along, blocks.at(width * longer), strip_key, salt + 8)
     border = np.minimum(np.minimum(to_side, to_end), block_edge)
-    return Parcels(hashed(salt + 9, piece, strip_key), border, along, across, block_edge)
+    return Parcels(_joint(salt + 9, piece, strip_key), border, along, across, block_edge)
+
+
+def _joint(salt: int, piece: NDArray[np.int32], key: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Hash of each pixel's piece of what ``key`` names."""
+    same = runs(piece, key)
+    mixed = hashed(salt, piece.ravel()[same.first], key.ravel()[same.first])
+    return same.spread(mixed).reshape(key.shape)
 
 
 def turned(frame: Frame, blocks: Cells) -> NDArray[np.float32]:
@@ -89,22 +110,22 @@ def turned(frame: Frame, blocks: Cells) -> NDArray[np.float32]:
 
 
 def _choose(
-    key: NDArray, stream: int, place: Districts, shares: dict[Kind, NDArray | float]
+    part: Parcels, stream: int, place: Districts, shares: dict[Kind, NDArray | float]
 ) -> NDArray[np.uint8]:
-    """A kind for each key, drawn by shares that may differ between districts.
+    """A kind for each parcel, drawn by shares that may differ between districts.
 
     Args:
-        key: Hash of each pixel's parcel, shape (size, size).
+        part: The parcels.
         stream: Which draw.
         place: The districts.
         shares: Of each kind, one number or one a district.
     """
     each = [np.broadcast_to(share, place.key.shape) for share in shares.values()]
     floors = np.cumsum(each, 0, dtype=np.float32)
-    mark = draws(key, stream) * floors[-1][place.index]
-    above = np.zeros(key.shape, np.uint8)
+    mark = part.draw(stream) * place.at(floors[-1])
+    above = np.zeros(mark.shape, np.uint8)
     for floor in floors[:-1]:
-        above += mark >= floor[place.index]
+        above += mark >= place.at(floor)
     return np.array(list(shares), np.uint8)[above]
 
 
@@ -115,8 +136,8 @@ def rows(part: Parcels, *spacings_m: tuple[float, float]) -> list[NDArray[np.flo
         part: The parcels.
         spacings_m: Least and greatest distance between rows; each gives one pattern.
     """
-    mark, across, along = draws(part.key, 11), 6.28 * draws(part.key, 12), 6.28 * draws(part.key, 13)
-    strength = draws(part.key, 14) ** 2
+    mark, across, along = part.draw(11), 6.28 * part.draw(12), 6.28 * part.draw(13)
+    strength = part.draw(14) ** 2
     found = []
     for low, high in spacings_m:
         turns = 2 * np.pi / (low * (high / low) ** mark)
@@ -139,7 +160,7 @@ def fields(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         Kind.FALLOW: 0.10 + 0.20 * dry,
         Kind.RICE: 0.05 * warm * (1 - dry),
     }
-    kind = _choose(part.key, 1, place, shares)
+    kind = _choose(part, 1, place, shares)
     salt = frame.salt("fields")
     texture, shade = blends(
         frame, octaves(130, 3, salt, weight=0.55), octaves(210, 3, salt + 9, weight=0.055)
@@ -157,7 +178,7 @@ def _spot(frame: Frame) -> tuple[int, int, int]:
 
 def _margins(part: Parcels) -> Layer:
     """Grassy margins between some parcels."""
-    some = draws(part.key, 16) < 0.4
+    some = part.draw(16) < 0.4
     return Layer(stripe(part.border_m, 5.0) * some * np.float32(0.7), Kind.GRASS, 77)
 
 
@@ -172,7 +193,7 @@ def pastures(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     part = parcels(frame, "pasture", block_m=620, width_m=(110, 400), length=(0.7, 2.0))
     salt = frame.salt("pasture")
     shares = {Kind.PASTURE: 0.91, Kind.FODDER: 0.06, Kind.WINTER_CEREAL: 0.03}
-    kind = _choose(part.key, 1, place, shares)
+    kind = _choose(part, 1, place, shares)
     texture, shade, rank, single, wooded = blends(
         frame,
         octaves(170, 4, salt, weight=0.8),
@@ -182,7 +203,7 @@ def pastures(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(190, 4, salt + 4, gain=0.65, weight=60.0),
     )
     texture += 0.2 * white(*_spot(frame), salt) + 0.35 * rows(part, (25, 80))[0]
-    hedged = (draws(part.key, 16) < 0.6).astype(np.float32)
+    hedged = (part.draw(16) < 0.6).astype(np.float32)
     wild = edge(3.2 + rank - part.border_m) * hedged
     trees = edge(single - 6 * 2.15) * np.float32(0.9)
     groves = edge(wooded - 60 * 1.9)
@@ -205,7 +226,7 @@ def orchards(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         Kind.GRASS: 0.07,
         Kind.GREENHOUSE: 0.04 * warm,
     }
-    kind = _choose(part.key, 1, place, shares)
+    kind = _choose(part, 1, place, shares)
     grid = _dots(part)
     lines = rows(part, (9, 34))[0] * 1.6
     planted = np.where(kind == Kind.ORCHARD, grid, np.where(kind == Kind.VINEYARD, lines, 0.3 * lines))
@@ -221,18 +242,18 @@ def orchards(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
 
 def _dots(part: Parcels) -> NDArray[np.float32]:
     """Trees planted in a grid, seen through pixels of 10 m."""
-    spacing = 8.0 + 12.0 * draws(part.key, 11) ** 1.5
-    u = np.cos(part.across * (2 * np.pi / spacing) + 6.28 * draws(part.key, 12))
-    v = np.cos(part.along * (2 * np.pi / spacing) + 6.28 * draws(part.key, 13))
-    return ((u + v + u * v) * (0.35 + 0.75 * draws(part.key, 14))).astype(np.float32)
+    spacing = 8.0 + 12.0 * part.draw(11) ** 1.5
+    u = np.cos(part.across * (2 * np.pi / spacing) + 6.28 * part.draw(12))
+    v = np.cos(part.along * (2 * np.pi / spacing) + 6.28 * part.draw(13))
+    return ((u + v + u * v) * (0.35 + 0.75 * part.draw(14))).astype(np.float32)
 
 
 def _paths(part: Parcels, salt: int) -> Layer:
-    some = np.float32(0.2) + np.float32(0.6) * (draws(part.key, 17) < 0.5)
+    some = np.float32(0.2) + np.float32(0.6) * (part.draw(17) < 0.5)
     return Layer(stripe(part.border_m, 4.0) * some, Kind.TRACK, salt & 0xFFFF)
 
 
 def _banks(part: Parcels, overgrown: NDArray[np.float32], salt: int) -> Layer:
     """Overgrown banks between terraces."""
-    alpha = edge(2 + overgrown - part.border_m) * (draws(part.key, 18) < 0.3)
+    alpha = edge(2 + overgrown - part.border_m) * (part.draw(18) < 0.3)
     return Layer(alpha.astype(np.float32) * np.float32(0.8), Kind.SHRUB, salt & 0xFFF, height_m=3.0)

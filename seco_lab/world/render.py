@@ -92,7 +92,7 @@ def render(
     for t, day in enumerate(days):
         when = _Pass(int(day), float(elevation[t]), float(azimuth[t]))
         np.multiply(ground[t], level[t], out=flat)
-        np.maximum(flat, _DARKEST, out=flat)
+        flat.clip(_DARKEST, np.inf, out=flat)  # several times as fast as np.maximum with one number
         if view.clouds:
             cloudy[t] = _cover_with_clouds(scene, canvas, when, view)
         _look_through_air(scene, canvas, when, view)

@@ -12,7 +12,7 @@ from seco_lab.world import nature, parcels, town
 from seco_lab.world.districts import Character, Districts, districts
 from seco_lab.world.events import EventWindow, events
 from seco_lab.world.frame import Frame
-from seco_lab.world.hashing import hashed
+from seco_lab.world.hashing import hashed, runs
 from seco_lab.world.lines import motorways, rivers, small_roads
 from seco_lab.world.patchwork import Layer, Patchwork
 from seco_lab.world.water import water
@@ -110,7 +110,7 @@ def _ground(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     parts: dict[str, NDArray] = {}
     layers: list[Layer] = []
     for character in place.present:
-        here = (place.character == character)[place.index]
+        here = place.at(place.character == character)
         patchwork, over = _GENERATORS[Character(int(character))](frame, place)
         for name in ("kind", "key", "texture", "shade", "cover"):
             value = getattr(patchwork, name)
@@ -140,12 +140,11 @@ def _paints(
             kinds.append(np.broadcast_to(np.asarray(layer.kind, np.uint8), shape).ravel()[pixel])
             keys.append(np.broadcast_to(np.asarray(layer.key, np.uint32), shape).ravel()[pixel])
             where.append(district[pixel])
-    kind, key, at = (np.concatenate(parts) for parts in (kinds, keys, where))
-    different, row = np.unique(hashed(1, kind, key, at), return_inverse=True)
-    row = row.astype(np.int32)
-    example = np.empty(len(different), np.int64)
-    example[row] = np.arange(len(row))
-    rows = Rows(kind[example], key[example], at[example])
+    parts = [np.concatenate(parts) for parts in (kinds, keys, where)]
+    same = runs(*parts)
+    kind, key, at = (part[same.first] for part in parts)
+    _, example, row = np.unique(hashed(1, kind, key, at), return_index=True, return_inverse=True)
+    rows, row = Rows(kind[example], key[example], at[example]), same.spread(row.astype(np.int32))
     paints, start = [], district.size
     for layer, pixel in touched:
         part = row[start : start + len(pixel)]

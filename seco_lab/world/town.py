@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seco_lab.world.cells import cells
+from seco_lab.world.cells import Cells, cells
 from seco_lab.world.districts import Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed, white
@@ -30,6 +30,7 @@ class Streets:
         v_in: The same in the second direction.
         block: Hash of the block between streets.
         width_m: Width of the streets.
+        quarters: The quarters themselves.
     """
 
     u: NDArray[np.float32]
@@ -40,6 +41,11 @@ class Streets:
     v_in: NDArray[np.float32]
     block: NDArray[np.uint32]
     width_m: NDArray[np.float32]
+    quarters: Cells
+
+    def draw(self, stream: int) -> NDArray[np.float32]:
+        """One number in [0, 1) a quarter, at its pixels, shape (size, size)."""
+        return self.quarters.at(draws(self.quarters.key, stream))
 
 
 def streets(
@@ -49,23 +55,24 @@ def streets(
     salt = frame.salt("streets", word)
     gx, gy = frame.grid
     quarters = cells(gx, gy, frame.origin, quarter_m, salt)
-    index, quarter, centre, rim = quarters.index, quarters.key, quarters.centre, quarters.border_m()
+    quarter, rim, at = quarters.key, quarters.border_m(), quarters.at
     angle = turned(frame, quarters)
-    bend = (2 + 26 * draws(quarter, 7) ** 2)[index]
+    bend = at(2 + 26 * draws(quarter, 7) ** 2)
     bend_x, bend_y = blends(frame, [(1.0, 210, salt + 1)], [(1.0, 210, salt + 2)])
-    x = gx - centre[index, 0] + bend * bend_x
-    y = gy - centre[index, 1] + bend * bend_y
-    c, s = np.cos(angle)[index], np.sin(angle)[index]
+    x = gx - at(quarters.centre[:, 0]) + bend * bend_x
+    y = gy - at(quarters.centre[:, 1]) + bend * bend_y
+    c, s = at(np.cos(angle)), at(np.sin(angle))
     u, v = x * c + y * s, y * c - x * s
-    pu = (pitch_u[0] + (pitch_u[1] - pitch_u[0]) * draws(quarter, 8))[index]
-    pv = (pitch_v[0] + (pitch_v[1] - pitch_v[0]) * draws(quarter, 9))[index]
+    pu = at(pitch_u[0] + (pitch_u[1] - pitch_u[0]) * draws(quarter, 8))
+    pv = at(pitch_v[0] + (pitch_v[1] - pitch_v[0]) * draws(quarter, 9))
     cu, cv = np.floor(u / pu), np.floor(v / pv)
     u_in, v_in = u - cu * pu, v - cv * pv
     to_u, to_v = np.minimum(u_in, pu - u_in), np.minimum(v_in, pv - v_in)
-    key = quarter[index]
+    key = at(quarter)
     block = hashed(salt + 3, cu.astype(np.int32), cv.astype(np.int32), key)
-    width = (6.0 + 7.0 * draws(quarter, 10))[index]
-    return Streets(u, v, key, np.minimum(np.minimum(to_u, to_v), rim), u_in, v_in, block, width)
+    width = at(6.0 + 7.0 * draws(quarter, 10))
+    street = np.minimum(np.minimum(to_u, to_v), rim)
+    return Streets(u, v, key, street, u_in, v_in, block, width, quarters)
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,12 @@ def _style(place: Districts) -> NDArray[np.int64]:
 def town(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Villages, suburbs and dense quarters."""
     plan = streets(frame, "town", quarter_m=520, pitch_u=(70, 180), pitch_v=(44, 95))
-    here = place.index
-    dense = np.clip(place.draw(33) * 1.25 - 0.1, 0, 1)[here]
+    dense = place.at(np.clip(place.draw(33) * 1.25 - 0.1, 0, 1))
     green = 1.0 - dense
     salt = frame.salt("town")
-    mark = draws(plan.key, 21)
+    mark = plan.draw(21)
     lot_u = (13 + 13 * mark + 10 * green).astype(np.float32)
-    lot_v = (13 + 15 * draws(plan.key, 22)).astype(np.float32)
+    lot_v = (13 + 15 * plan.draw(22)).astype(np.float32)
     lot = lots(plan, lot_u, lot_v, 0.35)
     fill = 0.26 + 0.19 * dense
     half_u = lot_u * fill * (0.75 + 0.5 * draws(lot.key, 3))
@@ -132,7 +138,7 @@ def town(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     built = draws(lot.key, 6) < 0.55 + 0.40 * dense
     inside = edge(plan.street_m - plan.width_m / 2 - 4)
     alpha = box(lot.du, lot.dv, half_u, half_v) * built * inside * _not_park(plan, green)
-    roofs = _roofs(lot.key, _style(place)[here], _HOUSES)
+    roofs = _roofs(lot.key, place.at(_style(place)), _HOUSES)
     houses = Layer(alpha, roofs, _few(lot.key), height_m=5 + 6 * dense, building=True)
     ground = _ground(frame, plan, dense, salt)
     return ground, [_carriageway(plan, salt), _trees(frame, green, salt), houses, _slabs(plan, place, salt)]
@@ -149,7 +155,7 @@ def _not_park(plan: Streets, green: NDArray) -> NDArray[np.bool_]:
 
 def _carriageway(plan: Streets, salt: int) -> Layer:
     """Streets; paler in some quarters."""
-    kind = np.where(draws(plan.key, 25) < 0.75, int(Kind.ASPHALT), int(Kind.CONCRETE)).astype(np.uint8)
+    kind = np.where(plan.draw(25) < 0.75, int(Kind.ASPHALT), int(Kind.CONCRETE)).astype(np.uint8)
     return Layer(stripe(plan.street_m, plan.width_m) * np.float32(0.9), kind, salt & 0xF)
 
 
@@ -175,16 +181,16 @@ def _trees(frame: Frame, green: NDArray, salt: int) -> Layer:
 
 def _slabs(plan: Streets, place: Districts, salt: int) -> Layer:
     """Long blocks of flats in some quarters: slabs, or houses round a courtyard."""
-    chosen = (draws(plan.key, 28) < 0.34) & (draws(plan.block, 29) < 0.8)
-    size = (46 + 44 * draws(plan.key, 30)).astype(np.float32)
+    chosen = (plan.draw(28) < 0.34) & (draws(plan.block, 29) < 0.8)
+    size = (46 + 44 * plan.draw(30)).astype(np.float32)
     lot = lots(plan, size, size * 0.7, 0.1)
-    depth = 6 + 3 * draws(plan.key, 31)
+    depth = 6 + 3 * plan.draw(31)
     slab = box(lot.du, lot.dv, size * 0.36, depth)
     ring = box(lot.du, lot.dv, size * 0.40, size * 0.28)
     ring = ring - box(lot.du, lot.dv, size * 0.40 - 2 * depth, size * 0.28 - 2 * depth)
-    alpha = np.where(draws(plan.key, 32) < 0.5, slab, np.clip(ring, 0, 1)) * chosen
+    alpha = np.where(plan.draw(32) < 0.5, slab, np.clip(ring, 0, 1)) * chosen
     alpha = alpha * edge(plan.street_m - plan.width_m / 2)
-    kind = _roofs(lot.key, _style(place)[place.index], _HOUSES)
+    kind = _roofs(lot.key, place.at(_style(place)), _HOUSES)
     return Layer(alpha.astype(np.float32), kind, _few(lot.key), height_m=14.0, building=True)
 
 
@@ -199,13 +205,13 @@ def industry(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Halls, warehouses, yards, car parks and tanks."""
     plan = streets(frame, "industry", quarter_m=700, pitch_u=(150, 420), pitch_v=(110, 300))
     salt = frame.salt("industry")
-    scale = (0.5 + 1.9 * draws(plan.key, 21) ** 1.7).astype(np.float32)
-    lot_u, lot_v = 70 * scale, 52 * scale * (0.7 + 0.8 * draws(plan.key, 22))
+    scale = (0.5 + 1.9 * plan.draw(21) ** 1.7).astype(np.float32)
+    lot_u, lot_v = 70 * scale, 52 * scale * (0.7 + 0.8 * plan.draw(22))
     lot = lots(plan, lot_u, lot_v, 0.25)
     half_u = lot_u * (0.14 + 0.33 * draws(lot.key, 3))
     half_v = lot_v * (0.16 + 0.30 * draws(lot.key, 4))
     built = (draws(lot.key, 6) < 0.74) * edge(plan.street_m - plan.width_m / 2 - 3)
-    style = (place.draw(34) * len(_HALLS)).astype(int)[place.index]
+    style = place.at((place.draw(34) * len(_HALLS)).astype(int))
     halls = box(lot.du, lot.dv, half_u, half_v) * built * (~_tank_farm(plan))
     roof = Layer(halls, _roofs(lot.key, style, _HALLS), _few(lot.key), height_m=9.0, building=True)
     layers = [
@@ -235,7 +241,7 @@ def _yards(frame: Frame, plan: Streets, salt: int) -> Patchwork:
 
 def _sheds(plan: Streets, style: NDArray, salt: int) -> Layer:
     """Small buildings, containers and rows of lorries between the halls."""
-    size = (15 + 14 * draws(plan.key, 35)).astype(np.float32)
+    size = (15 + 14 * plan.draw(35)).astype(np.float32)
     lot = lots(plan, size, size, 0.3)
     alpha = box(lot.du, lot.dv, size * 0.32, size * 0.26) * (draws(lot.key, 6) < 0.34)
     alpha = alpha * edge(plan.street_m - plan.width_m / 2)
@@ -255,7 +261,7 @@ def _tank_farm(plan: Streets) -> NDArray[np.bool_]:
 
 
 def _tanks(plan: Streets, salt: int) -> Layer:
-    size = (42 + 36 * draws(plan.key, 37)).astype(np.float32)
+    size = (42 + 36 * plan.draw(37)).astype(np.float32)
     lot = lots(plan, size, size, 0.1)
     radius = size * (0.22 + 0.16 * draws(lot.key, 3))
     alpha = edge(radius - np.hypot(lot.du, lot.dv)) * (_tank_farm(plan) & (draws(lot.key, 6) < 0.8))

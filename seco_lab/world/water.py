@@ -44,7 +44,7 @@ def water(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     """Lakes and sea: even, with slow currents; paler and browner towards the shore."""
     salt = frame.salt("water")
     shape = (frame.size, frame.size)
-    here = (place.character == Character.WATER)[place.index]
+    here = place.at(place.character == Character.WATER)
     away = np.where(here, place.shore_m, 0).astype(np.float32)
     calm, currents, depth, sand = blends(
         frame,

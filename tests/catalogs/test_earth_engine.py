@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
-from archive import BANDS, DATES, RESOLUTION_M, SIDE_M, TILES, name_of, true_patch, write_archive
+from archive import BANDS, DATES, RESOLUTION_M, SIDE_M, TILES, name_of, true_patch
 
 from seco_lab.catalogs import CatalogError, EarthEngine, find_scenes
 from seco_lab.catalogs.earth_engine import COLLECTION
@@ -89,8 +89,8 @@ class Client:
 
 
 @pytest.fixture
-def client(tmp_path, monkeypatch):
-    made = Client(write_archive(tmp_path / "archive"))
+def client(archive_root, monkeypatch):
+    made = Client(archive_root)
     made.login, made.__spec__ = "me", SimpleNamespace()
     monkeypatch.setitem(sys.modules, "ee", made)
     return made

@@ -6,6 +6,7 @@ import pytest
 import shapely
 
 from seco_lab.catalogs import Tasks, open_tasks, save_tasks
+from seco_lab.catalogs import tasks as catalogs_tasks
 
 ABOUT = {
     "catalog": "folder", "plan_hash": "p", "dates_hash": "d", "size_px": 264,
@@ -45,7 +46,7 @@ def tasks(n=2, **changes) -> Tasks:
 def test_what_is_saved_comes_back(tmp_path):
     made = tasks(3)
     back = open_tasks(save_tasks(made, tmp_path / "tasks.parquet"))
-    assert back.hash == made.hash
+    assert (back.hash, back.with_scenes) == (made.hash, 3)
     assert back.patches == ["place-0", "place-1", "place-2"]
     assert back.table["offset_applied"].tolist() == [True, None, False]
     assert back.table["time"].iloc[0] == pd.Timestamp("2020-07-31T08:06:11.024")
@@ -60,13 +61,28 @@ def test_hash_changes_with_what_decides_the_pixels(change):
     assert tasks(**change).hash != tasks().hash
 
 
+def rewritten(path, rows):
+    """The file with other rows, or the same ones packed otherwise, under what it says about itself."""
+    told = pq.read_metadata(path).metadata
+    meta = {key: text for key, text in told.items() if key != b"ARROW:schema"}
+    pq.write_table(pq.read_table(rows).replace_schema_metadata(meta), path)
+    return path
+
+
 def test_edited_tasks_are_refused(tmp_path):
     path = save_tasks(tasks(), tmp_path / "tasks.parquet")
     other = save_tasks(tasks(x0=0.0), tmp_path / "other.parquet")
-    meta = {key: text for key, text in pq.read_metadata(path).metadata.items() if key != b"ARROW:schema"}
-    pq.write_table(pq.read_table(other).replace_schema_metadata(meta), path)
     with pytest.raises(ValueError, match="changed after the scenes were selected"):
-        open_tasks(path)
+        open_tasks(rewritten(path, other))
+
+
+def test_tasks_that_another_program_wrote_with_the_same_rows_are_read_through(tmp_path, monkeypatch):
+    path = save_tasks(tasks(3), tmp_path / "tasks.parquet")
+    again = open_tasks(rewritten(path, path))
+    assert (again.hash, again.with_scenes) == (tasks(3).hash, 3)
+    path = save_tasks(tasks(3), path)
+    monkeypatch.setattr(catalogs_tasks, "tasks_hash", lambda parts: pytest.fail("rows were read"))
+    assert open_tasks(path).hash == again.hash
 
 
 def test_another_table_is_no_list_of_tasks(tmp_path):

@@ -8,6 +8,7 @@ from labelled import CLASS_SPEC, class_cube, tiny_encoder
 
 from seco_lab.downstream import features as module
 from seco_lab.downstream.features import extract
+from seco_lab.nn import devices
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def counted(monkeypatch):
     return calls
 
 
-def test_cache_answers_the_same_question_only(tmp_path, counted):
+def test_cache_answers_the_same_question_only(tmp_path, counted, monkeypatch):
     cube, encoder = class_cube(6), tiny_encoder()
     first = extract(encoder, cube, CLASS_SPEC, cache=tmp_path, device="cpu")
     again = extract(tiny_encoder(), class_cube(6), CLASS_SPEC, cache=tmp_path, device="cpu")
@@ -31,6 +32,10 @@ def test_cache_answers_the_same_question_only(tmp_path, counted):
     extract(encoder, changed, CLASS_SPEC, cache=tmp_path, device="cpu")
     extract(encoder, cube, CLASS_SPEC, cache=tmp_path, device="cpu", precision="bf16")
     assert len(counted) == 5
+    for pays in (False, True):  # what "auto" means depends on the device, so it is no part of the question
+        monkeypatch.setattr(devices, "bf16_pays", lambda device, pays=pays: pays)
+        extract(encoder, cube, CLASS_SPEC, cache=tmp_path, device="cpu", precision="auto")
+    assert len(counted) == 5, "float32 and bf16 were asked before"
     assert all(p.suffix == ".npy" for p in tmp_path.iterdir())
 
 

@@ -71,5 +71,6 @@ def test_untrained_has_the_shape_but_not_the_weights():
         assert not torch.equal(fresh.state_dict()[first], original.state_dict()[first])
         again = untrained_like(original).state_dict()
         assert all(torch.equal(v, again[k]) for k, v in fresh.state_dict().items())
+        assert not torch.equal(untrained_like(original, seed=1).state_dict()[first], again[first])
     assert untrained_like(encoder).bn1.running_mean.abs().max() == 0
     assert torch.equal(torch.get_rng_state(), state)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seco_lab.world.hashing import centred_grids, draws, hashed, salt_of, scramble, uniform, white
+from seco_lab.world.hashing import centred_grids, draws, hashed, runs, salt_of, uniform, white
 
 
 def test_a_salt_depends_on_every_part_and_on_nothing_else():
@@ -28,10 +28,25 @@ def test_streams_of_one_hash_are_independent():
     assert abs(np.corrcoef(draws(key, 1), draws(key, 2))[0, 1]) < 0.02
 
 
-def test_scramble_leaves_its_argument_alone():
+def test_hashes_are_not_written_over():
     value = np.arange(5, dtype=np.uint32)
-    scramble(value)
+    draws(value, 1), uniform(1, value), hashed(1, value, value)
     assert value.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_runs_give_every_member_the_value_of_its_run():
+    first, second = np.array([[4, 4, 1], [1, 1, 4]], np.uint32), np.array([[0, 0, 0], [0, 2, 2]])
+    same = runs(first, second)
+    assert same.first.tolist() == [0, 2, 4, 5]
+    np.testing.assert_array_equal(same.spread(first.ravel()[same.first]), first.ravel())
+    np.testing.assert_array_equal(same.spread(second.ravel()[same.first]), second.ravel())
+    assert runs(first[:1, :1]).length.tolist() == [1]
+
+
+def test_negative_numbers_hash_alike_in_every_type():
+    for kind in (np.int32, np.int16):
+        numbers = np.array([-3, 0, 7], kind)
+        np.testing.assert_array_equal(hashed(1, numbers), hashed(1, numbers.astype(np.int64)))
 
 
 def test_white_noise_windows_that_overlap_agree():
