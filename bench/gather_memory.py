@@ -2,10 +2,11 @@
 
 Every stage is a process of its own. "search" goes through the whole plan; its catalogue makes up scenes with
 the addresses of an archive. "fetch" opens tasks of the whole plan and is killed when some hundred places are
-read, from a small archive on this disk. "again" opens a finished job of the whole plan, which asks nothing
-but checks and writes everything, and takes a second look. Such a job is made up, as fetching so many places
-would take days; its patches are tiny.
-Run: python bench/gather_memory.py [--places 2000 20000 200000] [--json FILE]
+read, from a small archive on this disk. "whole" reads all places of a plan from there, in tiny patches of one
+season, asks once more and takes a second look. "again" opens a finished job of the whole plan, which asks
+nothing but checks and writes everything, and takes a second look. Such a job is made up, as fetching so many
+places would take days; its patches are tiny.
+Run: python bench/gather_memory.py [--places 1000 5000 20000 200000] [--json FILE]
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 SEASONS, CANDIDATES, BANDS = 5, 4, ("B02", "B04", "B05")
-SIZE_PX, TINY_PX, PLACES_READ, BLOCK, AT_ONCE, TARGET_MB = 48, 2, 300, 500, 10_000, 1000
+SIZE_PX, WHOLE_PX, TINY_PX = 48, 12, 2
+PLACES_READ, BLOCK, AT_ONCE, TARGET_MB = 300, 500, 10_000, 1000
 HREF = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/sentinel-s2-l2a-cogs/33/U/UP/2021/6"
 
 
@@ -62,16 +64,23 @@ class MadeUp:
     resign = sign
 
 
-def tasks_file(folder: Path, places: int) -> None:
+def tasks_file(
+    folder: Path,
+    places: int,
+    *,
+    seasons: int = SEASONS,
+    candidates: int = CANDIDATES,
+    size_px: int = SIZE_PX,
+) -> None:
     """Tasks of so many places over the small archive."""
     from archive import TILES, corners, make_tasks, write_archive
 
     from seco_lab.catalogs.tasks import write_tasks
 
     file = folder / f"tasks-{places}.parquet"
-    like = make_tasks(str(write_archive(folder / "archive")), places=1, bands=BANDS, size_px=SIZE_PX)
-    rows = like.table.iloc[[0]].loc[[0] * SEASONS * CANDIDATES].reset_index(drop=True)
-    rows["season"], rows["rank"] = np.divmod(np.arange(len(rows)), CANDIDATES)
+    like = make_tasks(str(write_archive(folder / "archive")), places=1, bands=BANDS, size_px=size_px)
+    rows = like.table.iloc[[0]].loc[[0] * seasons * candidates].reset_index(drop=True)
+    rows["season"], rows["rank"] = np.divmod(np.arange(len(rows)), candidates)
     block = []
     for _, tile, column, row in corners(BLOCK):
         (epsg, left, top), files = TILES[tile], rows["assets"].str.replace("33UUP", tile)
@@ -85,6 +94,11 @@ def tasks_file(folder: Path, places: int) -> None:
             yield table.assign(patch=np.repeat(names, len(rows)))
 
     write_tasks(parts(), lambda: like.rejected, like.about, file)
+
+
+def tiny_tasks(folder: Path, places: int) -> None:
+    """Tasks that can all be read: one date of tiny patches."""
+    tasks_file(folder, places, seasons=1, candidates=1, size_px=WHOLE_PX)
 
 
 def finished(folder: Path, places: int) -> None:
@@ -147,6 +161,18 @@ def fetch(folder: Path, places: int) -> None:
     fetch_places(tasks, folder / f"{places}.zarr", signer=Unsigned(), pace=Pace(places=16), progress=False)
 
 
+def whole(folder: Path, places: int) -> None:
+    from seco_lab.fetch import fetch as fetch_places
+    from seco_lab.fetch import verify
+    from seco_lab.remote import Unsigned
+
+    tasks, out = folder / f"tasks-{places}.parquet", folder / f"whole-{places}.zarr"
+    first = fetch_places(tasks, out, signer=Unsigned(), progress=False)
+    assert (first.gathered + first.rejected, first.failed) == (places, 0)
+    assert fetch_places(tasks, out, signer=Unsigned(), progress=False).requests == 0
+    assert not verify(out).damaged
+
+
 def again(folder: Path, places: int) -> None:
     from seco_lab.fetch import fetch as fetch_places
     from seco_lab.fetch import verify
@@ -195,23 +221,29 @@ def read_so_far(out: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--places", type=int, nargs="+", default=[2000, 20_000, 200_000])
-    parser.add_argument("--searched", type=int, default=2000, help="largest plan that is searched for too")
+    parser.add_argument("--places", type=int, nargs="+", default=[1000, 5000, 20_000, 200_000])
+    parser.add_argument("--searched", type=int, default=1000, help="largest plan that is searched for too")
+    parser.add_argument("--read", type=int, default=5000, help="largest plan that is read to its end")
     parser.add_argument("--finished", type=int, default=20_000, help="largest job that is made up and opened")
     parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
         stage, folder, places = options.stage
-        {"search": search, "fetch": fetch, "again": again}[stage](Path(folder), int(places))
+        stages = {"search": search, "fetch": fetch, "whole": whole, "again": again}
+        stages[stage](Path(folder), int(places))
         return
     rows = []
+    stages = (
+        ("search", options.searched, []),
+        ("whole", options.read, [tiny_tasks]),
+        ("fetch", max(options.places), [tasks_file]),
+        ("again", options.finished, [tasks_file, finished]),
+    )
     for places in options.places:
-        with tempfile.TemporaryDirectory() as folder:
-            for stage, most in ("search", options.searched), ("fetch", places), ("again", options.finished):
-                if places > most:
-                    continue
-                if stage != "search":
-                    {"fetch": tasks_file, "again": finished}[stage](Path(folder), places)
+        for stage, _, preparing in (stage for stage in stages if places <= stage[1]):
+            with tempfile.TemporaryDirectory() as folder:
+                for prepare in preparing:
+                    prepare(Path(folder), places)
                 rows.append(measured(stage, Path(folder), places))
                 print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     worst = max(row["peak memory MB"] for row in rows)

@@ -123,7 +123,10 @@ class PretendGpu(TorchFunctionMode):
         there = any(on_gpu(tensor) for tensor in given)
         if there:
             self._check(name, given, args)
+        into_cpu = name == "copy_" and not on_gpu(args[0])
         result = func(*args, **kwargs)
+        if into_cpu:
+            return result
         if name == "data.__set__":
             mark(args[0], on_gpu(args[1]))
         return self._arrived(mark(result)) if there else result

@@ -1,6 +1,7 @@
 """The command line: what it makes, what it says, and how it ends."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -333,6 +334,16 @@ def test_length_of_a_run_is_fixed_once_it_was_saved(run_path, cube_path, tmp_pat
         assert json.loads((out / "run.json").read_text())["steps"] == 1
 
 
+def test_a_run_of_another_process_is_left_alone(cube_path, tmp_path, capsys):
+    fcntl = pytest.importorskip("fcntl")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert main([*seco(cube_path, 1), "--out", str(tmp_path)]) == 2
+    os.close(handle)
+    assert "another process works in" in told(capsys)
+    assert os.listdir(tmp_path) == []
+
+
 def test_truncated_checkpoint(run_path, cube_path, tmp_path, capsys):
     broken = tmp_path / "broken.pt"
     data = (run_path / "checkpoint.pt").read_bytes()
@@ -354,7 +365,7 @@ def test_missing_files_and_unknown_folders(tmp_path, capsys):
 def test_a_place_that_cannot_be_written_is_named(cube_path, tmp_path, capsys):
     (tmp_path / "taken").write_text("a file where a folder is wanted")
     assert main([*seco(cube_path, 1), "--out", str(tmp_path / "taken" / "run")]) == 2
-    assert re.search(r"taken/run/\S+ cannot be read or written: not a directory$", told(capsys))
+    assert re.search(r"taken/run\S* cannot be read or written: not a directory$", told(capsys))
 
 
 def test_unknown_option_and_missing_argument(capsys):

@@ -137,9 +137,12 @@ def test_leaving_at_the_moment_at_which_the_reading_ends(monkeypatch):
 
 
 def test_cloud_is_allowed_when_asked_for(archive_root, tmp_path):
-    report = run(make_tasks(str(archive_root), places=2), tmp_path / "c.zarr", max_cloud=100)
+    tasks = make_tasks(str(archive_root), places=2)
+    own = tasks.rejected.drop(columns=["continent", "stratum"])  # as of a user's own table of places
+    report = run(replace(tasks, rejected=own), tmp_path / "c.zarr", max_cloud=100)
     assert (report.gathered, report.rejected) == (2, 0)
     assert open_cube(report.path)["cloud_cover"].values[1].tolist() == [0, 100]
+    assert verify(report.path).rejected_share["kept"].to_dict() == {"Europe": 2}
 
 
 def test_headers_are_read_once_whatever_the_number_of_places(archive_root, tmp_path):
@@ -515,6 +518,10 @@ def test_a_full_disk(archive_root, done, tmp_path, monkeypatch):
             OSError, match=r"no space left for .*journal.db; free some and give the same command"
         ):
             fetched(archive_root, tmp_path / "narrow.zarr")
+
+    with monkeypatch.context() as small:
+        small.setattr(Journal, "tidy", full)  # it copies the journal, and is no part of what was asked for
+        fetched(archive_root, out)
     for path in (out, tmp_path / "narrow.zarr"):
         fetched(archive_root, path)
         assert fingerprint(path) == fingerprint(done)

@@ -18,6 +18,14 @@ def test_a_missing_device_is_named():
         choose_device("cuda")
 
 
+def test_a_gpu_beyond_the_last_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="device 'cuda:2' is not at hand: this machine has 2, counted from"):
+        choose_device("cuda:2")
+
+
 def test_precision_is_a_choice_of_three_words():
     assert choose_precision("float32", CPU) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16

@@ -156,6 +156,20 @@ def test_a_table_of_the_users_own_is_a_plan(tmp_path):
     plan = open_plan(tmp_path / "mine.parquet")
     assert plan.place_list() == [Place("a", 1.0, 2.0)]
     assert len(plan.rejected) == 0
+    table.assign(name=7).to_parquet(tmp_path / "numbers.parquet")
+    assert open_plan(tmp_path / "numbers.parquet").place_list() == [Place("7", 1.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(["a", "b", "a"], "has the place 'a' more than once"), (["a", None, "b"], "has places without a name")],
+)
+def test_names_of_the_users_own_tell_places_apart(names, words, tmp_path):
+    where = {"lon": [1.0, 2, 3], "lat": 2.0}
+    table = gpd.GeoDataFrame({"name": names, **where}, geometry=[shapely.Point(1, 2)] * 3, crs=4326)
+    table.to_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(ValueError, match=words):
+        open_plan(tmp_path / "mine.parquet")
 
 
 def test_files_that_are_no_plan(tmp_path):

@@ -322,14 +322,14 @@ def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(writer, 
 @needs_fork
 def test_killed_while_replacing_the_old_cube_comes_back(writer, tmp_path):
     """Killed between the two renames: the old one has stepped aside, the new one is not in its place yet."""
-    path, ended = tmp_path / "a.zarr", writer.start("limited", str(tmp_path / "b.zarr"), 5000)
+    path, ended = tmp_path / "a [2].zarr", writer.start("limited", str(tmp_path / "b.zarr"), 5000)
     assert writer.end() == 0
     save_cube(rich_cube(3), path)
-    path.rename(tmp_path / f".a.zarr.{ended}.old")
+    path.rename(tmp_path / f".{path.name}.{ended}.old")
     with pytest.raises(FileExistsError, match="overwrite=True"):
         save_cube(rich_cube(4), path)
     assert open_cube(path).sizes["patch"] == 3
-    assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a [2].zarr"]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from cubes import small_cube
@@ -92,7 +93,7 @@ def run_on(device, case, cubes, **config):
         batches = PickedSeasons(CubeBatches(cubes / "apart", 4, seasons=6), YearsApart())
     else:
         batches = CubeBatches(cubes / "year", 4, seasons=views.seasons, crop_px=18)
-    config = TrainConfig(**{"steps": 3, "lr": 0.01, "precision": "float32", "check_input": False, **config})
+    config = TrainConfig(**{"steps": 2, "lr": 0.01, "precision": "float32", "check_input": False, **config})
     views = views(SPEC, 16, arithmetic=torch.float32)
     return PretrainingRun(build(), batches, views, config, spec=SPEC, device=device)
 
@@ -115,7 +116,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(case, cubes, gpu):
 @pytest.mark.parametrize("case", ["seco, steady", "geo-tp"])
 def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(case, cubes, monkeypatch):
     monkeypatch.setattr(run_module, "choose_device", lambda device: torch.device(device))
-    settings = {"check_input": True, "watch_every_steps": 2}
+    settings = {"check_input": True, "watch_every_steps": 1}
     alone = [log.floats() for log in run_on("cpu", case, cubes, **settings)]
     with PretendGpu(APPLE):
         found = [log.floats() for log in run_on(APPLE, case, cubes, **settings)]
@@ -123,13 +124,18 @@ def test_an_apple_gpu_is_asked_for_nothing_that_it_lacks(case, cubes, monkeypatc
         assert log["loss"] == pytest.approx(expected["loss"], rel=1e-3)
 
 
-def test_an_apple_gpu_embeds_unsigned_counts(cubes, monkeypatch):
+@pytest.mark.parametrize("device", [DEVICE, APPLE], ids=str)
+@pytest.mark.usefixtures("gpu")
+def test_a_gpu_embeds_unsigned_counts(device, cubes, monkeypatch):
     monkeypatch.setattr(encode_module, "choose_device", lambda device: torch.device(device))
-    cube = open_cube(cubes / "year")
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.clone())
+    cube = open_cube(cubes / "year").load()
+    cube["reflectance"][3, 2] = 0
     alone = embed(small(), cube, SPEC, device="cpu")["embedding"].values
-    with PretendGpu(APPLE):
-        found = embed(small(), cube, SPEC, device=APPLE)["embedding"].values
-    assert found == pytest.approx(alone, abs=1e-5)
+    with PretendGpu(device):
+        found = embed(small(), cube, SPEC, device=device, batch_size=7)["embedding"].values
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+    assert np.isnan(found[3, 2]).all()
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

@@ -92,14 +92,19 @@ def test_run_in_parts_is_another_configuration(tmp_path):
     assert tiny_run(tmp_path / "run", steps=2).resume(accept=["config.accumulate"])
 
 
-def test_checkpoints_from_before_parts_are_continued(tmp_path):
-    finish(tiny_run(tmp_path / "run", steps=2))
+class Seeded(Squares):
+    seed = 3
+
+
+def test_checkpoints_from_before_some_fields_are_continued(tmp_path):
+    finish(tiny_run(tmp_path / "run", steps=2, batches=Seeded()))
     content = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert not {"accumulate", "batchnorm", "process_timeout_s"} & set(content["config"])
     for name in ("accumulate", "batchnorm", "process_timeout_s"):
         del content["full_config"][name]
+    del content["views"], content["data"]["seed"]
     save_checkpoint(tmp_path / "run" / "checkpoint.pt", content)
-    assert tiny_run(tmp_path / "run", steps=2).resume()
+    assert tiny_run(tmp_path / "run", steps=2, batches=Seeded()).resume()
     assert TrainConfig.from_dict(content["full_config"]).accumulate == 1
 
 

@@ -189,6 +189,17 @@ def test_whole_pickled_module(tmp_path):
         assert "seco_lab.nn.encoders.ResNet" in weights.report.shells
 
 
+def test_a_small_file_cannot_fill_the_memory(tmp_path):
+    torch.save(dict(resnet_method().encoder.state_dict()), tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as plain:
+        packed = zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED)
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name) + bytes(10**5) * name.endswith("data.pkl"))
+        packed.close()
+    with pytest.raises(ValueError, match=r"b\.pth has \d+ bytes and says to hold \d+: no program of weights"):
+        read_weights(tmp_path / "b.pth", spec=SECO)
+
+
 def test_quantised_weights_are_no_weights(tmp_path):
     state = dict(resnet_method().encoder.state_dict())
     torch.save(state | {"bn1.weight": state["bn1.weight"].to(torch.int8)}, tmp_path / "a.pth")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TOP = ("type", "stac_version", "stac_extensions", "id", "collection", "bbox", "assets", "links", "geometry")
+_ROWS = 8192  # of a group of rows; the writer keeps 150 kB of each until it ends, and a search has 100 rows
 _GEO = {
     "version": "1.1.0",
     "primary_column": "geometry",
@@ -77,7 +78,7 @@ def save_scenes(scenes: Sequence[Scene], path: str | Path) -> Path:
 
 
 def join_scenes(files: Iterable[Path], path: str | Path) -> int:
-    """Writes the scenes of many tables into one, each name once; one table at a time is in memory.
+    """Writes the scenes of many tables into one, each name once; a part of them at a time is in memory.
 
     Returns:
         How many there are.
@@ -87,12 +88,16 @@ def join_scenes(files: Iterable[Path], path: str | Path) -> int:
 
     files = list(files)
     fresh = _first_of_each(np.concatenate([np.empty(0, np.uint64), *map(_names_hashed, files)]))
-    done = 0
+    done, waiting = 0, [_schema().empty_table()]
     with whole_file(path) as partial, pq.ParquetWriter(partial, _schema(), compression="zstd") as writer:
         for file in files:
             table = pq.read_table(file)
-            writer.write_table(table.filter(pa.array(fresh[done : done + len(table)])))
+            waiting.append(table.filter(pa.array(fresh[done : done + len(table)])))
             done += len(table)
+            if sum(map(len, waiting)) >= _ROWS:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        writer.write_table(pa.concat_tables([_schema().empty_table(), *waiting]))
     return int(fresh.sum())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -147,7 +149,8 @@ def _assets(item: Mapping[str, Any], about: Mapping[str, Any], base: str) -> dic
 def _asset(asset: Mapping[str, Any], about: Mapping[str, Any], base: str) -> Asset:
     href = unsigned(str(asset["href"]))
     if "://" not in href and base:
-        href = urljoin(base, href)
+        # A path is no address: there "#" and "?" are letters like any other.
+        href = urljoin(base, href) if "://" in base else str(Path(base).parent / href)
     transform, rows = asset.get("proj:transform"), asset.get("proj:shape")
     return Asset(
         href,
@@ -173,7 +176,8 @@ def _epsg(about: Mapping[str, Any]) -> int | None:
 
 def _time(text: Any, item: Mapping[str, Any]) -> np.datetime64:
     try:
-        return np.datetime64(str(text).removesuffix("Z").split("+")[0], "ms")
+        moment = datetime.fromisoformat(str(text).upper())
+        return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "ms")
     except ValueError as error:
         raise NotASceneError(f"item {item.get('id')!r} has no date: datetime is {text!r}") from error
 

@@ -170,7 +170,7 @@ def open_file(path: str | Path) -> Opened:
         return _open_safetensors(path)
     if not head.startswith((_ZIP, _PICKLE)) or tarfile.is_tarfile(path):
         raise ValueError(_no_weights(path, head))
-    _refuse_programs(path)
+    _check_archive(path)
     shells: set[str] = set()
     try:
         content = _load(path, _pickle_module(shells), mapped=head.startswith(_ZIP))
@@ -213,14 +213,22 @@ def _no_weights(path: Path, head: bytes) -> str:
     )
 
 
-def _refuse_programs(path: Path) -> None:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith("/constants.pkl") for name in names):
-            raise ValueError(
-                f"{path} is a TorchScript program, not weights; save the state_dict of the module instead"
-            )
+def _check_archive(path: Path) -> None:
+    """Refuse programs, and archives that would fill the memory: files of weights are never compressed."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    if any(part.filename.endswith("/constants.pkl") for part in parts):
+        raise ValueError(
+            f"{path} is a TorchScript program, not weights; save the state_dict of the module instead"
+        )
+    held, size = sum(part.file_size for part in parts), path.stat().st_size
+    if held > size:
+        raise ValueError(
+            f"{path} has {size} bytes and says to hold {held}: no program of weights packs them, so it is "
+            "not opened for safety; get it again, or unpack and save it without compression"
+        )
 
 
 def _open_safetensors(path: Path) -> Opened:

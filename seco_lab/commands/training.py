@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from seco_lab import __version__
+from seco_lab.alone import claim_folder
 from seco_lab.commands.say import say
 from seco_lab.whole import whole_file
 
@@ -258,9 +259,15 @@ def _is_saved(out: Path) -> bool:
 
 
 def _store(out: Path, args: argparse.Namespace, steps: int) -> None:
-    """Write down what was asked for at first, so that a resumed run has the same length."""
+    """Write down what was asked for at first, so that a resumed run has the same length.
+
+    Raises:
+        FileExistsError: Another process trains there.
+    """
     if _is_saved(out):
         return
+    out.mkdir(parents=True, exist_ok=True)
+    claim_folder(out)
     wanted = {key: value for key, value in vars(args).items() if key not in ("function", "json", "resume")}
     content = {"toolkit_version": __version__, "steps": steps, "arguments": wanted}
     with whole_file(out / RUN_FILE) as partial:

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.input_spec import InputSpec
+from seco_lab.places.parts import points_metadata
 from seco_lab.whole import whole_file
 
 _REQUIRED = ("patch", "season", "lon", "lat", "time", "embedding")
@@ -93,7 +94,7 @@ def _write(tables: Iterator[pa.Table], path: Path) -> None:
 def _tables(parts: Iterable[xr.Dataset], attrs: dict[str, Any]) -> Iterator[pa.Table]:
     for part in parts:
         columns = _columns(part)
-        metadata = {b"geo": json.dumps(_geo_metadata()).encode()}
+        metadata = {b"geo": points_metadata().encode()}
         about = {
             "attrs": attrs,
             "format_version": 1,
@@ -143,13 +144,6 @@ def _points(lon: NDArray, lat: NDArray) -> NDArray[np.object_]:
     known = np.isfinite(lon) & np.isfinite(lat)
     points[known] = shapely.to_wkb(shapely.points(lon[known], lat[known]))
     return points
-
-
-def _geo_metadata() -> dict[str, Any]:
-    from pyproj import CRS
-
-    geometry = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
-    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
 
 
 def open_embeddings(path: str | Path) -> xr.Dataset:

@@ -167,9 +167,14 @@ class Journal:
         return Traffic(**dict(zip(names, row, strict=True)))
 
     def tidy(self) -> None:
-        """Gives the disk back the room of pixels that have gone into the cube."""
+        """Gives the disk back the room of pixels that have gone into the cube.
+
+        Raises:
+            OSError: There is no room for the second copy that this takes for a moment.
+        """
         with _in_words(self.path):
-            self._file.execute("VACUUM")
+            if self._file.execute("PRAGMA freelist_count").fetchone()[0]:
+                self._file.execute("VACUUM")
             self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -117,7 +117,7 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     import geopandas as gpd
     import pandas as pd
 
-    searched = ledger.tasks.rejected
+    searched = _described(ledger.tasks.rejected)
     numbers = ledger.in_state(REJECTED)
     if not len(numbers):
         return searched
@@ -129,3 +129,13 @@ def _rejected(ledger: Ledger) -> GeoDataFrame:
     columns["continent"] = countries_of(lon, lat)[1]
     read = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326")
     return gpd.GeoDataFrame(pd.concat([searched, read], ignore_index=True)) if len(searched) else read
+
+
+def _described(places: GeoDataFrame) -> GeoDataFrame:
+    """Places with all columns of ``read_rejected``; a plan of the user's own may be without."""
+    if "stratum" not in places:
+        places = places.assign(stratum="")
+    if "continent" not in places:
+        lon, lat = (places[axis].to_numpy(float) for axis in ("lon", "lat"))
+        places = places.assign(continent=countries_of(lon, lat)[1])
+    return places

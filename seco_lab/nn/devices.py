@@ -34,6 +34,11 @@ def _checked(device: torch.device) -> torch.device:
     missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
     if missing.get(device.type, False):
         raise ValueError(f"device {str(device)!r} is not at hand on this machine; use 'auto' or 'cpu'")
+    gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        raise ValueError(
+            f"device {str(device)!r} is not at hand: this machine has {gpus}, counted from cuda:0"
+        )
     return device
 
 

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seco_lab import __version__
 from seco_lab.places.plan import Plan, plan_hash
 from seco_lab.whole import whole_file
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+    from pandas import Series
 
 ABOUT_KEY = b"seco_lab"  # of the file's metadata
 
@@ -48,7 +52,8 @@ def open_plan(path: str | Path) -> Plan:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no plan, it is empty, or its places are not those it was saved with.
+        ValueError: It is no plan, it is empty, two places have one name, or its places are not those it was
+            saved with.
     """
     import geopandas as gpd
     import pandas as pd
@@ -59,6 +64,7 @@ def open_plan(path: str | Path) -> Plan:
     places, about = _read(path)
     if len(places) == 0:
         raise ValueError(f"the plan {path} is empty")
+    places = places.assign(name=_names(places["name"], path))
     stored = about.pop("hash", None)
     if stored is not None and stored != plan_hash(places):
         raise ValueError(
@@ -69,6 +75,17 @@ def open_plan(path: str | Path) -> Plan:
     else:
         rejected = gpd.GeoDataFrame(places.iloc[:0].assign(why=pd.Series(dtype=object)), crs=places.crs)
     return Plan(places, rejected, about)
+
+
+def _names(column: Series, path: Path) -> NDArray[np.object_]:
+    """Names of places as texts; numbers in a table of the user's own are names as well."""
+    if column.isna().any():
+        raise ValueError(f"{path} has places without a name; give each its own in the column 'name'")
+    names = column.astype(str)
+    if names.duplicated().any():
+        twice = names[names.duplicated()].iloc[0]
+        raise ValueError(f"{path} has the place {twice!r} more than once; give each a name of its own")
+    return names.to_numpy(object)
 
 
 def write_geoparquet(table: GeoDataFrame, path: Path, about: dict[str, Any]) -> None:

@@ -79,17 +79,22 @@ def points_writer(path: Path, columns: Mapping[str, pa.DataType]) -> Iterator[Po
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from pyproj import CRS
 
-    point = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": point}}
-    schema = pa.schema({**columns, "geometry": pa.binary()}, metadata={"geo": json.dumps(geo)})
+    schema = pa.schema({**columns, "geometry": pa.binary()}, metadata={"geo": points_metadata()})
     with (
         whole_file(path) as partial,
         partial.open("wb") as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as file,
     ):
         yield PointsWriter(file, stream, partial, schema)
+
+
+def points_metadata() -> str:
+    """What GeoParquet says of a table with points in degrees in its column ``geometry``."""
+    from pyproj import CRS
+
+    point = {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
+    return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": point}})
 
 
 def is_as_written(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import unquote, urlsplit
@@ -47,7 +48,7 @@ def _read(path: Path, start: int, stop: int) -> Part:
         with path.open("rb") as file:
             file.seek(start)
             content = file.read(stop - start)
-        state = path.stat()
+            state = os.fstat(file.fileno())  # of the file that was read, whatever has taken its name since
     except FileNotFoundError:
         raise GoneError(f"{path} is not there") from None
     except OSError as error:

@@ -24,6 +24,7 @@ from seco_lab.world.truth import change_between, truth_on
 
 MAX_LAT = 84.0  # UTM ends here
 _GRID_M = 20.0  # corners lie on the lattice of the 20 m bands
+_FIRST_DATE, _LAST_DATE = np.datetime64("1678-01-01"), np.datetime64("2261-12-31")
 _QUIET = 200  # a progress bar appears from this many patches on
 
 
@@ -41,7 +42,10 @@ class SimulatedSource:
     """Believable Sentinel-2 patches of anywhere on Earth on any day, a pure function of seed, place and day.
 
     Coordinates, climates, coasts, sun and calendar are those of the Earth; what stands on the ground is
-    invented. Patches that touch or overlap agree, and neither the order nor the grouping of calls matters.
+    invented. Patches that touch or overlap agree on the ground, and neither the order nor the grouping of
+    calls matters. Light, haze, amount of cloud, registration and passes are those of the square of 20 to
+    100 km that the middle of a patch lies in: across the border of such squares, overlapping patches differ
+    as two scenes do.
 
     Args:
         seed: Which world, 0 or more.
@@ -68,8 +72,8 @@ class SimulatedSource:
         change: tuple[ArrayLike, ArrayLike] | None = None,
         change_share: float = 0.6,
     ) -> None:
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {seed}")
+        if seed < 0 or seed % 1 != 0:
+            raise ValueError(f"seed must be 0 or more, a whole number, got {seed}")
         if sensor not in (SENTINEL2_L2A, SENTINEL2_L1C):
             raise ValueError(f"the world is seen by sentinel2-l2a or sentinel2-l1c, got {sensor.name}")
         if max_cloud is not None and not 0 <= max_cloud <= 100:
@@ -97,8 +101,8 @@ class SimulatedSource:
             bands: ``"all"``, ``"rgb"`` or names.
 
         Raises:
-            ValueError: Dates that are not datetime64 or do not fit the places, a place beyond 84 degrees,
-                a size below 1.
+            ValueError: Dates that are not datetime64, lie before 1678 or after 2261 or do not fit the places,
+                a place beyond 84 degrees, a size that is no whole number from 1 on.
             LookupError: A band that the sensor does not have.
         """
         return self._cube(places, dates, size_px, bands, labelled=False)
@@ -197,12 +201,14 @@ class SimulatedSource:
     ) -> xr.Dataset:
         names = self.sensor.subset(bands)
         days, sites = self._sites(places, dates, size_px)
+        size_px = int(size_px)
         pixels = np.empty((*days.shape, len(names), size_px, size_px), np.uint16)
         cloud, truths = np.zeros(days.shape, np.float32), []
+        windows = {site.window for site in sites}  # a view prepares its bands once, and few windows differ
+        views = {window: View(self.sensor, names, window, self.clouds) for window in windows}
         for row, (site, wanted) in enumerate(self._each(sites, days)):
             scene = build_scene(site.frame, self.change_window)
-            view = View(self.sensor, names, site.window, self.clouds)
-            pixels[row], cloud[row] = render(scene, wanted, view)
+            pixels[row], cloud[row] = render(scene, wanted, views[site.window])
             if labelled:
                 truths.append(truth_on(scene, int(wanted[0]), site.window))
         return make_cube(
@@ -262,14 +268,21 @@ def _window(change: tuple[ArrayLike, ArrayLike], share: float) -> EventWindow:
 
 def _checked_days(places: Sequence[Place], dates: ArrayLike, size_px: int) -> NDArray[np.int64]:
     """Wanted days, shape (P, T); refuses what cannot be drawn."""
-    if isinstance(size_px, bool) or int(size_px) != size_px or size_px < 1:
-        raise ValueError(f"size_px is a number of pixels from 1 on, got {size_px}")
+    whole = isinstance(size_px, (int, float, np.number)) and not isinstance(size_px, bool)
+    if not whole or size_px % 1 != 0 or size_px < 1:
+        raise ValueError(f"size_px is a number of pixels from 1 on, got {size_px!r}")
     if len(places) == 0:
         raise ValueError("no places: a cube needs at least one")
     far = [place for place in places if abs(place.lat) > MAX_LAT]
     if far:
         raise ValueError(f"place {far[0].name!r} lies at latitude {far[0].lat:g}; UTM ends at 84 degrees")
-    days = days_of(_dates(dates))
+    wanted = _dates(dates)
+    if wanted.size and (wanted.min() < _FIRST_DATE or wanted.max() > _LAST_DATE):
+        raise ValueError(
+            f"dates lie between {_FIRST_DATE} and {_LAST_DATE}, as the times of a cube are counted in "
+            f"nanoseconds; got {wanted.min()} to {wanted.max()}"
+        )
+    days = days_of(wanted)
     days = np.broadcast_to(days, (len(places), days.size)) if days.ndim == 1 else days
     if days.ndim != 2 or len(days) != len(places) or days.shape[1] == 0:
         raise ValueError(f"dates need the shape ({len(places)}, seasons), one row a place, got {days.shape}")

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from seco_lab.whole import sync_folder
@@ -24,7 +25,7 @@ def remove_leftovers(path: Path) -> None:
 
     Killed in the midst of replacing, it left the old one aside and nothing in its place: that comes back.
     """
-    for leftover in path.parent.glob(f".{path.name}.*.*"):
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.*"):
         pid, word = leftover.name.split(".")[-2:]
         if word not in ("partial", "old") or not pid.isdigit() or _alive(int(pid)):
             continue

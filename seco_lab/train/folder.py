@@ -84,10 +84,12 @@ class RunFolder:
             The checkpoint.
 
         Raises:
+            FileExistsError: Another process works in the folder.
             OSError: The disk is full; the checkpoint before is intact and the rows are kept.
         """
-        # Rows first: a checkpoint whose rows are missing could not be completed later.
         self.path.mkdir(parents=True, exist_ok=True)
+        claim_folder(self.path)  # it may have been removed and made anew by another process meanwhile
+        # Rows first: a checkpoint whose rows are missing could not be completed later.
         self._metrics.write(durable=True)
         save_checkpoint(self.checkpoint, content)
         return self.checkpoint

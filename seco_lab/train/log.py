@@ -160,7 +160,7 @@ def read_metrics(folder: str | Path) -> dict[str, list[float]]:
         FileNotFoundError: The folder has no metrics yet.
     """
     path = Path(folder) / "metrics.csv"
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         raise FileNotFoundError(f"no metrics at {path}; a run writes them as it trains")
     with path.open() as file:
         header, *rows = csv.reader(file)

@@ -73,7 +73,7 @@ class PretrainingRun:
             views: Makes the views that the method compares.
             config: How to train; the papers' numbers by default.
             spec: Input contract of the encoder.
-            folder: Where to keep checkpoints and metrics; None keeps nothing.
+            folder: Where to keep checkpoints and metrics, for one process at a time; None keeps nothing.
             device: ``"auto"`` takes CUDA, then MPS, then the CPU; of several GPUs each process its own.
 
         Raises:

@@ -35,4 +35,5 @@ def passes_near(frame: Frame, day: int, within_days: int) -> NDArray[np.int64]:
     phase = int(chance(frame.salt("orbit"), *frame.square(100_000)) * REVISIT_DAYS)
     first = -(-(day - within_days - phase) // REVISIT_DAYS) * REVISIT_DAYS + phase
     passes = np.arange(first, day + within_days + 1, REVISIT_DAYS, dtype=np.int64)
-    return passes if len(passes) else np.array([first], np.int64)
+    nearest = (day - phase + REVISIT_DAYS // 2) // REVISIT_DAYS * REVISIT_DAYS + phase
+    return passes if len(passes) else np.array([nearest], np.int64)

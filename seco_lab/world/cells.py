@@ -111,7 +111,8 @@ def _nearest(point: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray
 
     The squared distance |p|² - 2 p·c + |c|² of all pairs is one matrix product, taken from the midst of the
     points. Positive floats sort like the integers of their bits, so the number of the middle goes into the
-    last bits and the least says which it is; that moves borders by millimetres.
+    last bits and the least says which it is; that moves borders by millimetres. (Rounding makes at most one
+    square negative, that of a middle right at the point, and a negative one is still the least.)
     """
     midst = point[:, point.shape[1] // 2, None]
     local, middle = point - midst, centre.T - midst
@@ -122,7 +123,7 @@ def _nearest(point: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray
     index = np.empty(local.shape[1], np.int64)
     for start in range(0, len(index), _BLOCK):
         part = slice(start, start + _BLOCK)
-        bits = (left.T @ right[:, part]).clip(1e-6, np.inf).view(np.int32)
+        bits = (left.T @ right[:, part]).view(np.int32)
         bits &= ~last
         bits |= np.arange(len(centre), dtype=np.int32)[:, None]
         index[part] = bits.min(0) & last

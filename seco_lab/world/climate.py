@@ -87,20 +87,22 @@ def weather(days: NDArray[np.int64], climate: Climate, salt: int) -> tuple[NDArr
     """
     phase = year_phase(days, climate.south)
     warmth = -np.cos(2 * np.pi * phase)
-    spell = _spell(days, 11, salt)[:, None]
+    spell, rain = _spells(days, np.array([11, 17]), np.array([salt, salt + 1]))[..., None]
     temperature = climate.mean_c + climate.swing_c * warmth + 2.5 * spell
-    rain = _spell(days, 17, salt + 1)[:, None]
     moisture = 1.0 - climate.dry - climate.summer_dry * warmth + 0.15 * rain
     return phase, temperature, np.clip(moisture, 0.02, 1.0)
 
 
-def _spell(days: NDArray[np.int64], length: int, salt: int) -> NDArray[np.float64]:
-    """Smooth noise in time, about -1 to 1, shape (T,)."""
-    scaled = np.asarray(days, float) / length
+def _spells(
+    days: NDArray[np.int64], lengths: NDArray[np.int64], salts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Smooth noises in time, about -1 to 1, one a length and salt, shape (noises, T)."""
+    scaled = np.asarray(days, float) / lengths[:, None]
     left = np.floor(scaled).astype(np.int64)
     f = scaled - left
     f = f * f * (3 - 2 * f)
-    return (uniform(salt, left) * (1 - f) + uniform(salt, left + 1) * f) * 2.0 - 1.0
+    start, end = uniform(salts[:, None], np.stack([left, left + 1]))
+    return (start * (1 - f) + end * f) * 2.0 - 1.0
 
 
 def sun(days: NDArray[np.int64], lat: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

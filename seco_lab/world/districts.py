@@ -17,6 +17,8 @@ from seco_lab.world.hashing import draws, uniform
 from seco_lab.world.noise import blends, noise_at
 
 DISTRICT_M = 1600.0
+# What changes over many kilometres: names of the noises and their wavelengths in metres.
+_WIDE = {"rugged": 9_000, "soil light": 25_000, "soil red": 25_000}
 
 
 class Character(IntEnum):
@@ -107,9 +109,10 @@ def districts(frame: Frame) -> Districts:
     x, y = found.centre[:, 0] + frame.origin[0], found.centre[:, 1] + frame.origin[1]
     lon, lat = lonlat_of(frame.epsg, x, y)
     climate = climate_at(lon, lat)
-    rugged = _squash(noise_at(x, y, 9_000, frame.salt("rugged")) + 0.3)
+    wide = noise_at(x, y, list(_WIDE.values()), [frame.salt(word) for word in _WIDE])
+    rugged = _squash(wide[0] + 0.3)
     character = _characters(frame, x, y, key, climate, rugged, ~is_land(lon, lat))
-    soil = _soil(frame, x, y, key)
+    soil = _soil(wide[1:], key)
     return Districts(found.index, found.border_m(), character, key, climate, soil, rugged, found)
 
 
@@ -117,12 +120,12 @@ def _squash(value: NDArray) -> NDArray[np.float32]:
     return (1 / (1 + np.exp(-2.2 * value))).astype(np.float32)
 
 
-def _soil(frame: Frame, x: NDArray, y: NDArray, key: NDArray) -> NDArray[np.float32]:
+def _soil(wide: NDArray, key: NDArray) -> NDArray[np.float32]:
     """Lightness and redness of the soil: by region, with some difference between neighbours."""
-    parts = []
-    for stream, word in ((21, "soil light"), (22, "soil red")):
-        wide = noise_at(x, y, 25_000, frame.salt(word))
-        parts.append(_squash(1.1 * wide + 1.3 * (draws(key, stream) - 0.5)))
+    parts = [
+        _squash(1.1 * each + 1.3 * (draws(key, stream) - 0.5))
+        for each, stream in zip(wide, (21, 22), strict=True)
+    ]
     return np.stack(parts, -1)
 
 

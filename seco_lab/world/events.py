@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import draws, hashed
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.lines import river_distance
+from seco_lab.world.lines import distances
 from seco_lab.world.noise import noise
 from seco_lab.world.patchwork import Layer, edge
 
@@ -18,6 +18,7 @@ EVENT_M = 440.0
 CHANGES = ("none", "construction", "clear_cut", "flood")
 _OPEN = ("annual_crop", "herbaceous", "pasture", "permanent_crop", "bare", "wetland")
 _FLOOD_DAYS = 45
+_REGION_M = 20_000.0  # rivers flood at one time
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,17 @@ def events(frame: Frame, window: EventWindow, cover: NDArray[np.uint8]) -> list[
     Rivers flood their banks for some weeks once within the window.
     """
     layers = []
-    for column, row in _sites(frame):
+    for column, row in _squares(frame, EVENT_M):
         key = hashed(frame.salt("event"), np.array([column]), np.array([row]))
         if float(draws(key, 1)[0]) < window.share:
             layers += _site(frame, window, cover, key, column, row)
     return layers + _flood(frame, window, cover)
 
 
-def _sites(frame: Frame) -> list[tuple[int, int]]:
-    columns = range(int(frame.x[0] // EVENT_M), int(frame.x[-1] // EVENT_M) + 1)
-    rows = range(int(frame.y[-1] // EVENT_M), int(frame.y[0] // EVENT_M) + 1)
+def _squares(frame: Frame, side_m: float) -> list[tuple[int, int]]:
+    """Column and row of each square of country that the window touches."""
+    columns = range(int(frame.x[0] // side_m), int(frame.x[-1] // side_m) + 1)
+    rows = range(int(frame.y[-1] // side_m), int(frame.y[0] // side_m) + 1)
     return [(column, row) for row in rows for column in columns]
 
 
@@ -86,21 +88,24 @@ def _halls(u: NDArray, v: NDArray, plot: NDArray) -> NDArray[np.float32]:
 
 
 def _flood(frame: Frame, window: EventWindow, cover: NDArray) -> list[Layer]:
-    """Rivers over their banks; one flood in the window for a region of 20 km."""
-    away = river_distance(frame)
+    """Rivers over their banks; at most one flood in the window for each region of 20 km."""
+    (away,) = distances(frame, "river")
     if away.min() > 250:
-        return []
-    x, y = frame.square(20_000)
-    key = hashed(frame.salt("flood"), np.array([x]), np.array([y]))
-    if float(draws(key, 1)[0]) > window.share:
         return []
     reach = 120 + 70 * noise(frame, 260, frame.salt("flood", 1))
     low = ~np.isin(
         cover, [COVER[name] for name in ("highway", "river", "sea_lake", "industrial", "residential")]
     )
-    day = _day(window, key)
     alpha = (edge(reach - away) * low).astype(np.float32)
-    return [Layer(alpha, Kind.WATER_MUDDY, int(key[0]), COVER["river"], since=day, until=day + _FLOOD_DAYS)]
+    layers = []
+    for column, row in _squares(frame, _REGION_M):
+        key = hashed(frame.salt("flood"), np.array([column]), np.array([row]))
+        if float(draws(key, 1)[0]) <= window.share:
+            here = (frame.x // _REGION_M == column) & (frame.y // _REGION_M == row)[:, None]
+            kind, number, day = Kind.WATER_MUDDY, int(key[0]), _day(window, key)
+            until = day + _FLOOD_DAYS
+            layers.append(Layer(alpha * here, kind, number, COVER["river"], since=day, until=until))
+    return layers
 
 
 def code_of(layer: Layer) -> int:

@@ -17,7 +17,11 @@ _MASK = 0xFFFFFFFF
 @lru_cache(maxsize=65536)
 def salt_of(*parts: int | str) -> int:
     """A 32-bit number made from integers and words; the same parts always give the same number."""
-    value = 0x2545F491
+    return _folded(0x2545F491, parts)
+
+
+def _folded(value: int, parts: tuple[int | str, ...]) -> int:
+    """The number of all parts, from the number of those before them."""
     for part in parts:
         numbers = part.encode() if isinstance(part, str) else (int(part) & _MASK, (int(part) >> 32) & _MASK)
         for number in numbers:
@@ -37,7 +41,8 @@ _UNIT = np.array(2**-24, np.float32)
 
 def chance(salt: int, *parts: int) -> float:
     """One number in [0, 1) that belongs to some integers; for single draws, where arrays cost more."""
-    return salt_of(salt, *parts) / 2**32
+    # The last part is mostly a day, which differs from call to call; what comes before it is mostly known.
+    return _folded(salt_of(salt, *parts[:-1]), parts[-1:]) / 2**32
 
 
 def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -51,14 +56,14 @@ def scramble(value: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return value
 
 
-def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
+def hashed(salt: int | NDArray[np.integer], *parts: ArrayLike) -> NDArray[np.uint32]:
     """One 32-bit number for each element.
 
     Args:
-        salt: Any integer; another salt gives unrelated numbers.
+        salt: Any integer, or several that broadcast; another salt gives unrelated numbers.
         parts: Integer arrays (negative numbers allowed) that broadcast together.
     """
-    value = np.array([salt & _MASK], np.uint32)
+    value = np.array([salt & _MASK], np.uint32) if isinstance(salt, int) else salt.astype(np.uint32)
     for part, (odd, step) in zip(parts, _STEPS, strict=False):
         word = np.asarray(part)
         if word.dtype != np.uint32:
@@ -69,7 +74,7 @@ def hashed(salt: int, *parts: ArrayLike) -> NDArray[np.uint32]:
     return value
 
 
-def uniform(salt: int, *parts: ArrayLike) -> NDArray[np.float32]:
+def uniform(salt: int | NDArray[np.integer], *parts: ArrayLike) -> NDArray[np.float32]:
     """One number in [0, 1) for each element of ``parts``."""
     return _unit(hashed(salt, *parts))
 

@@ -8,30 +8,47 @@ from numpy.typing import NDArray
 from seco_lab.world.districts import Character, Districts
 from seco_lab.world.frame import Frame
 from seco_lab.world.landcover import COVER, Kind
-from seco_lab.world.noise import blends, from_zero, noise, slopes
+from seco_lab.world.noise import Octave, blends, from_zero, noise, slopes
 from seco_lab.world.patchwork import Layer, edge, stripe
 from seco_lab.world.water import waters
 
 _WIDEST_M = 190.0  # half of the widest river
 
 
-def _zero_line(frame: Frame, word: str, wavelength: float, bends: float) -> NDArray[np.float32]:
-    """Signed distance to a winding line that never ends, metres."""
-    salt = frame.salt("line", word)
-    winding = [(1.0, wavelength, salt)]
-    if bends:
-        winding.append((bends, wavelength / 3.7, salt + 1))
-    return from_zero(*slopes(frame, winding)[0], 0.25 / wavelength)
+# Winding lines: wavelength in metres, and how strongly they bend at a quarter of it.
+_LINES = {
+    "river": (3_300, 0.22),
+    "motorway": (2_100, 0.0),
+    "ramp": (520, 0.0),
+    "road": (1_500, 0.12),
+    "path": (430, 0.35),
+}
 
 
-def river_distance(frame: Frame) -> NDArray[np.float32]:
-    """Distance to the middle of the nearest river, metres, shape (size, size)."""
-    return np.abs(_zero_line(frame, "river", 3_300, 0.22))
+def distances(frame: Frame, *words: str) -> list[NDArray[np.float32]]:
+    """Distance to the nearest of each kind of winding lines that never end, metres, each (size, size)."""
+    found = slopes(frame, *(_winding(frame, word) for word in words))
+    return [np.abs(from_zero(*each, 0.25 / _LINES[word][0])) for word, each in zip(words, found, strict=True)]
 
 
-def rivers(frame: Frame, place: Districts) -> list[Layer]:
+def _winding(frame: Frame, word: str) -> list[Octave]:
+    """The noise whose zero lines they are."""
+    (wavelength, bends), salt = _LINES[word], frame.salt("line", word)
+    return [(1.0, wavelength, salt)] + ([(bends, wavelength / 3.7, salt + 1)] if bends else [])
+
+
+def lines(frame: Frame, place: Districts) -> list[Layer]:
+    """Small roads, rivers over them, and motorways over both."""
+    road, river, motorway = distances(frame, "road", "river", "motorway")
+    return [
+        *_small_roads(frame, place, road),
+        *_rivers(frame, place, river),
+        *_motorways(frame, place, motorway),
+    ]
+
+
+def _rivers(frame: Frame, place: Districts, away: NDArray[np.float32]) -> list[Layer]:
     """Rivers with wooded or gravelly banks; dry beds where it hardly rains; a creek here and there."""
-    away = river_distance(frame)
     if away.min() > _WIDEST_M + 60:
         return []
     salt = frame.salt("river width")
@@ -61,11 +78,9 @@ def rivers(frame: Frame, place: Districts) -> list[Layer]:
     return [verge, shingle, *waters(frame, edge(half - away) * gate, COVER["river"], 0.6)]
 
 
-def motorways(frame: Frame, place: Districts) -> list[Layer]:
+def _motorways(frame: Frame, place: Districts, away: NDArray[np.float32]) -> list[Layer]:
     """Two carriageways with a green strip between them and embankments; some are wide single roads."""
-    signed = _zero_line(frame, "motorway", 2_100, 0.0)
     salt = frame.salt("motorway")
-    away = np.abs(signed)
     if away.min() > 60:
         return []
     empty = place.among(Character.WATER, Character.ICE) | (place.climate.groups[:, 5] > 0.5)
@@ -82,19 +97,18 @@ def motorways(frame: Frame, place: Districts) -> list[Layer]:
 
 def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> Layer:
     """Slip roads and crossings: a second zero line, seen only near the motorway."""
-    other = np.abs(_zero_line(frame, "ramp", 520, 0.0))
+    (other,) = distances(frame, "ramp")
     reach, some = blends(frame, [(60.0, 900, salt + 5)], [(1.0, 1_300, salt + 6)])
     near = edge(110 + reach - away) * (some > 0.1)
     return Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])
 
 
-def small_roads(frame: Frame, place: Districts) -> list[Layer]:
+def _small_roads(frame: Frame, place: Districts, road: NDArray[np.float32]) -> list[Layer]:
     """Country roads and, in forest and wild land, tracks."""
     layers = []
     salt = frame.salt("roads")
     rural = ~place.among(Character.WATER, Character.ICE, Character.TOWN, Character.INDUSTRY)
     gate = place.at(rural).astype(np.float32)
-    road = np.abs(_zero_line(frame, "road", 1_500, 0.12))
     if road.min() < 20:
         layers.append(
             Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
@@ -102,7 +116,7 @@ def small_roads(frame: Frame, place: Districts) -> list[Layer]:
     woods = place.among(Character.FOREST, Character.WILD, Character.BARE)
     some = woods & (place.draw(61) < 0.7)
     if some.any():
-        path = np.abs(_zero_line(frame, "path", 430, 0.35))
+        (path,) = distances(frame, "path")
         seen = place.at(0.35 + 0.65 * place.draw(62)) * (noise(frame, 1_100, salt + 2) > -0.3)
         alpha = stripe(path, 4.5) * seen * place.at(some)
         layers.append(Layer(alpha.astype(np.float32), Kind.TRACK, 15))

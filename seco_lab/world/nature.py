@@ -38,26 +38,29 @@ def relief(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray
     kept = np.array([_RELIEF[Character(int(c))] for c in place.character], np.float32)
     kept *= 5.0 * place.rugged**2.5
     east, north = np.zeros((2, frame.size, frame.size), np.float32)
-    found = slopes(frame, *([(1.0, wavelength, salt + wavelength)] for wavelength, _ in _HILLS))
-    for (_, height), (value, dx, dy) in zip(_HILLS, found, strict=True):
+    trees = _canopy(place)
+    hills = [[(1.0, wavelength, salt + wavelength)] for wavelength, _ in _HILLS]
+    crowns = [[(1.0, 24, frame.salt("crowns"))]] if trees.any() else []
+    found = slopes(frame, *hills, *crowns)
+    for (_, height), (value, dx, dy) in zip(_HILLS, found, strict=False):
         # Folding the noise at zero gives valleys and crests with sharp edges, as water cuts them.
         fold = np.tanh(4 * value) * np.float32(height)
         east += dx * fold
         north += dy * fold
     strength = place.at(kept) * np.clip(place.edge_m / 60, 0.25, 1)
-    crowns = _crowns(frame, place)
-    return east * strength + crowns[0], north * strength + crowns[1]
+    east *= strength
+    north *= strength
+    if crowns:  # bright towards the sun and dark behind
+        east += found[-1][1] * trees
+        north += found[-1][2] * trees
+    return east, north
 
 
-def _crowns(frame: Frame, place: Districts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Slope of the canopy: crowns are bright towards the sun and dark behind."""
+def _canopy(place: Districts) -> NDArray[np.float32]:
+    """How strongly crowns of trees show at each pixel, shape (size, size)."""
     trees = (place.character == Character.FOREST).astype(np.float32) * (0.9 + 1.6 * place.draw(43))
     trees += (place.character == Character.WILD) * 0.5 * place.draw(43)
-    height = place.at(trees)
-    if not height.any():
-        return height, height
-    _, east, north = slopes(frame, [(1.0, 24, frame.salt("crowns"))])[0]
-    return east * height, north * height
+    return place.at(trees)
 
 
 def _stands(frame: Frame, word: str, wavelength: float) -> list[Octave]:

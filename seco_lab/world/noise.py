@@ -230,21 +230,22 @@ def from_zero(
 
 
 def noise_at(
-    x: ArrayLike, y: ArrayLike, wavelength: float, salt: int, layers: int | None = None
+    x: ArrayLike, y: ArrayLike, wavelength: ArrayLike, salt: ArrayLike, layers: int | None = None
 ) -> NDArray[np.float32]:
     """The noise of :func:`noise` at single points.
 
     Args:
         x: Eastings, shape (n,), metres.
         y: Northings, shape (n,).
-        wavelength: Lattice spacing.
-        salt: Which noise.
+        wavelength: Lattice spacing, one or one a noise.
+        salt: Which noise, or several, shape (noises,).
         layers: That many unrelated noises at once, which then are not those of :func:`noise`.
 
     Returns:
-        Shape (n,), or (layers, n).
+        Shape (n,), (noises, n) or (layers, n).
     """
-    scaled = np.stack([np.asarray(x, float), np.asarray(y, float)]) / wavelength
+    wavelength, salt = np.asarray(wavelength, float)[..., None], np.asarray(salt)[..., None, None, None]
+    scaled = np.stack([np.asarray(x, float) / wavelength, np.asarray(y, float) / wavelength])
     cell = np.floor(scaled)
     lattice = cell.astype(np.int64)[..., None] + np.arange(-1, 3)
     wx, wy = _spline(scaled[..., None] - lattice)

@@ -9,37 +9,42 @@ from scipy.sparse import coo_array, csr_array
 from seco_lab.world.palette import Palette
 from seco_lab.world.scene import Paint, Scene
 
+# Positions of the layers of a scene that stand, and the positions of the days on which just these do.
+Standing = dict[tuple[int, ...], list[int]]
+
 
 def painted(
-    scene: Scene, colours: Palette, days: NDArray[np.int64], elevation: NDArray[np.float64]
+    scene: Scene, colours: Palette, standing_on: Standing, elevation: NDArray[np.float64]
 ) -> list[NDArray[np.float32]]:
     """Reflectance of the ground in even light, for each day an array (C, pixels).
 
     Args:
         scene: What stands where.
         colours: Of its materials on these days.
-        days: Shape (T,), since 1970-01-01.
+        standing_on: What :func:`standing` says of the days.
         elevation: Of the sun, radians, shape (T,): furrows and crowns show more under a low sun.
     """
-    contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)[:, None, None]
-    plain = np.stack([colours.mean, colours.swing])
-    table = np.concatenate([plain, plain * contrast]).transpose(0, 3, 1, 2)
+    contrast = np.clip(0.8 / np.tan(elevation), 0.5, 1.6).astype(np.float32)
+    bands, count = colours.mean.shape[1:]
+    plain = np.concatenate([colours.mean.transpose(2, 0, 1), colours.swing.transpose(2, 0, 1)])
+    plain = plain.reshape(2 * count, -1)
+    table = np.concatenate([plain, plain * contrast.repeat(bands)]).reshape(4 * count, -1, bands)
     planes: dict[int, NDArray[np.float32]] = {}
-    for standing, which in _groups(scene, days).items():
-        mixture = _mixture(scene, [scene.paints[k] for k in standing])
-        some = table[:, :, which].reshape(mixture.shape[1], -1)
+    for layers, which in standing_on.items():
+        mixture = _mixture(scene, [scene.paints[k] for k in layers])
+        some = (table if len(standing_on) == 1 else table[:, which]).reshape(len(table), -1)
         image = (mixture @ some).reshape(scene.base.size, len(which), -1)
         for position, t in enumerate(which):
             planes[t] = image[:, position].T
-    return [planes[t] for t in range(len(days))]
+    return [planes[t] for t in range(len(elevation))]
 
 
-def _groups(scene: Scene, days: NDArray[np.int64]) -> dict[tuple[int, ...], list[int]]:
-    """Which days show which layers: positions of the layers, and the positions of the days."""
-    groups: dict[tuple[int, ...], list[int]] = {}
+def standing(scene: Scene, days: NDArray[np.int64]) -> Standing:
+    """Which days show which layers; mostly all of them show the same."""
+    groups: Standing = {}
     for t, day in enumerate(days):
-        standing = tuple(k for k, paint in enumerate(scene.paints) if paint.layer.stands_on(int(day)))
-        groups.setdefault(standing, []).append(t)
+        layers = tuple(k for k, paint in enumerate(scene.paints) if paint.layer.stands_on(int(day)))
+        groups.setdefault(layers, []).append(t)
     return groups
 
 
@@ -70,13 +75,13 @@ def _mixture(scene: Scene, paints: list[Paint]) -> csr_array:
 
 
 def lit(
-    scene: Scene, days: NDArray[np.int64], elevation: NDArray[np.float64], azimuth: NDArray[np.float64]
+    scene: Scene, standing_on: Standing, elevation: NDArray[np.float64], azimuth: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Brightness of each pixel, (T, pixels): slopes towards the sun are brighter, tall things cast shadows.
 
     Args:
         scene: What stands where.
-        days: Shape (T,), since 1970-01-01.
+        standing_on: What :func:`standing` says of the days.
         elevation: Of the sun, radians, shape (T,).
         azimuth: Of the sun, radians from north, shape (T,).
     """
@@ -90,8 +95,8 @@ def lit(
     level *= np.float32(0.8) * flat[:, None]
     level += 1
     np.clip(level, 0.25, 1.9, out=level)
-    for standing, which in _groups(scene, days).items():
-        height = _height(scene, [scene.paints[k] for k in standing])
+    for layers, which in standing_on.items():
+        height = _height(scene, [scene.paints[k] for k in layers])
         if height is not None:
             for t in which:
                 level[t] *= 1 - np.float32(0.5) * _cast(height, sun[t], flat[t]).ravel()
@@ -118,7 +123,7 @@ def _cast(height: NDArray[np.float32], sun: NDArray[np.float32], flat: np.float3
         sun: Direction to the sun, to the east and to the north.
         flat: Length of a shadow, in heights.
     """
-    tall = np.minimum(height * (np.float32(0.1) * flat), np.float32(1.2))
+    tall = (height * (np.float32(0.1) * flat)).clip(0, 1.2)
     east, north = np.abs(sun) / np.abs(sun).sum()
     shadow = np.float32(-0.8) * tall
     # The sun in the east throws the shadow of a pixel on that to its west.

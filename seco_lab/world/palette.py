@@ -45,7 +45,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class _Season:
-    """Climate and weather of each row, all (T, R): phase of the year, Celsius, moisture, and the year."""
+    """Climate and weather of each row: means and swings (R,), all else, and the year, (T, R)."""
 
     phase: NDArray[np.float32]
     celsius: NDArray[np.float32]
@@ -68,10 +68,10 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     kind = _rotation(rows, season)
     green, dry = _growth(rows, kind, season)
     colour = SPECTRA[:, columns]
-    leaf = colour[_GREEN[kind]] + _bloom(kind, season)[..., None] * (
+    leaf = _rows(colour, _GREEN[kind]) + _bloom(kind, season)[..., None] * (
         colour[INDEX["flower"]] - colour[INDEX["crop"]]
     )
-    straw = colour[_DRY[kind]]
+    straw = _rows(colour, _DRY[kind])
     under = _ground(scene, rows, kind, season, colour)
     green3, dry3 = green[..., None], dry[..., None]
     mean = green3 * leaf + dry3 * straw + (1 - green3 - dry3) * under
@@ -82,12 +82,12 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     swing = swing * _NUMBERS[kind, 3][..., None]
     tone = _tone(scene, rows, kind, season)[..., None]
     mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
-    turned = (0, 2, 1)
-    return Palette(_c(mean.transpose(turned)), _c(swing.transpose(turned)))
+    return Palette(*(each.astype(np.float32, copy=False).transpose(0, 2, 1) for each in (mean, swing)))
 
 
-def _c(array: NDArray) -> NDArray[np.float32]:
-    return np.ascontiguousarray(array, np.float32)
+def _rows(colour: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Spectra by number; for a number below 0, which means none, the first."""
+    return colour.take(which, axis=0, mode="clip")
 
 
 def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
@@ -95,9 +95,8 @@ def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
     phase, celsius, moist = weather(days, climate, scene.frame.salt("weather"))
     celsius = celsius - 2.0 * scene.place.rugged**2
     year = np.floor((np.asarray(days)[:, None] - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
-    mean, swing = (np.broadcast_to(each, celsius.shape) for each in (climate.mean_c, climate.swing_c))
-    parts = [np.asarray(a[:, at], np.float32) for a in (phase, celsius, moist, mean, swing)]
-    return _Season(*parts, year[:, at])
+    parts = (phase, celsius, moist, climate.mean_c, climate.swing_c)
+    return _Season(*(part.astype(np.float32).take(at, axis=-1) for part in parts), year.take(at, axis=-1))
 
 
 def _rotation(rows: Rows, season: _Season) -> NDArray[np.uint8]:
@@ -109,7 +108,11 @@ def _rotation(rows: Rows, season: _Season) -> NDArray[np.uint8]:
 
 
 def _rise(x: NDArray, width: float) -> NDArray:
-    return 1 / (1 + np.exp(-np.clip(x / width, -30, 30)))
+    """From 0 to 1 around 0, over a few widths."""
+    falling = (x / -width).clip(-30, 30)
+    np.exp(falling, out=falling)
+    falling += 1
+    return np.divide(1, falling, out=falling)
 
 
 def _growth(rows: Rows, kind: NDArray, season: _Season) -> tuple[NDArray, NDArray]:
@@ -139,8 +142,8 @@ def _growth(rows: Rows, kind: NDArray, season: _Season) -> tuple[NDArray, NDArra
         0.4 * (1 - ever),
         0.3 * (cover - 0.45 * cover),
     )
-    green = np.choose(curve, by_curve)
-    return green, np.choose(curve, (*withered, np.zeros_like(cover))) * (cover > 0)
+    green = np.choose(curve, by_curve, mode="clip")
+    return green, np.choose(curve, (*withered, np.zeros_like(cover)), mode="clip") * (cover > 0)
 
 
 def _leaves(rows: Rows, season: _Season) -> NDArray:
@@ -181,7 +184,7 @@ def _ground(scene: Scene, rows: Rows, kind: NDArray, season: _Season, colour: ND
     shares = np.stack([(1 - light) * (1 - red), (1 - light) * red, light * (1 - red), light * red], -1)
     soil = shares @ colour[[INDEX[name] for name in SOILS]]
     wet = 0.82 + 0.25 * (1 - season.moist)[..., None]
-    return np.where(_SOILED[kind][..., None], soil * wet, colour[np.maximum(_GROUND[kind], 0)])
+    return np.where(_SOILED[kind][..., None], soil * wet, _rows(colour, _GROUND[kind]))
 
 
 def _tone(scene: Scene, rows: Rows, kind: NDArray, season: _Season) -> NDArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seco_lab.sensors import Sensor
 from seco_lab.world import atmosphere, optics
 from seco_lab.world.climate import sun
-from seco_lab.world.paint import lit, painted
+from seco_lab.world.paint import lit, painted, standing
 from seco_lab.world.palette import palette
 from seco_lab.world.scene import Scene
 from seco_lab.world.spectra import BANDS
@@ -82,8 +82,9 @@ def render(
     # B10 sees no ground; any spectrum does for it, as the air hides it.
     columns = np.array([BANDS.index(name) if name in BANDS else 0 for name in view.drawn])
     elevation, azimuth = sun(days, scene.frame.anchor[1])
-    ground = painted(scene, palette(scene, days, columns), days, elevation)
-    level = lit(scene, days, elevation, azimuth)
+    standing_on = standing(scene, days)
+    ground = painted(scene, palette(scene, days, columns), standing_on, elevation)
+    level = lit(scene, standing_on, elevation, azimuth)
     size = view.window[2]
     image = np.empty((len(days), len(view.bands), size, size), np.uint16)
     cloudy = np.zeros(len(days), np.float32)

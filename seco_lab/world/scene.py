@@ -13,7 +13,7 @@ from seco_lab.world.districts import Character, Districts, districts
 from seco_lab.world.events import EventWindow, events
 from seco_lab.world.frame import Frame
 from seco_lab.world.hashing import hashed, runs
-from seco_lab.world.lines import motorways, rivers, small_roads
+from seco_lab.world.lines import lines
 from seco_lab.world.patchwork import Layer, Patchwork
 from seco_lab.world.water import water
 
@@ -96,7 +96,7 @@ def build_scene(frame: Frame, window: EventWindow | None = None) -> Scene:
     """
     place = districts(frame)
     ground, layers = _ground(frame, place)
-    layers += small_roads(frame, place) + rivers(frame, place) + motorways(frame, place)
+    layers += lines(frame, place)
     if window is not None:
         layers += events(frame, window, _cover_now(ground.cover, layers))
     rows, base, paints = _paints(ground, layers, place)
@@ -115,30 +115,23 @@ def _ground(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         for name in ("kind", "key", "texture", "shade", "cover"):
             value = getattr(patchwork, name)
             parts[name] = np.where(here, value, parts[name]) if name in parts else value
-        layers += [_cut(layer, here) for layer in over]
+        layers += over if here.all() else [replace(layer, alpha=layer.alpha * here) for layer in over]
     return Patchwork(**parts), layers
-
-
-def _cut(layer: Layer, here: NDArray[np.bool_]) -> Layer:
-    if here.all():
-        return layer
-    return replace(layer, alpha=layer.alpha * here)
 
 
 def _paints(
     ground: Patchwork, layers: list[Layer], place: Districts
 ) -> tuple[Rows, NDArray[np.int32], tuple[Paint, ...]]:
     """Number the materials: every different (hash, kind, district) becomes one row."""
-    shape = ground.kind.shape
     district = place.index.ravel()
     kinds, keys, where = [ground.kind.ravel()], [ground.key.ravel()], [district]
     touched = []
     for layer in layers:
-        pixel = np.flatnonzero(layer.alpha.ravel() > 0.02).astype(np.int32)
+        pixel = np.flatnonzero(layer.alpha.ravel() > 0.02)
         if len(pixel):
             touched.append((layer, pixel))
-            kinds.append(np.broadcast_to(np.asarray(layer.kind, np.uint8), shape).ravel()[pixel])
-            keys.append(np.broadcast_to(np.asarray(layer.key, np.uint32), shape).ravel()[pixel])
+            kinds.append(_of_pixels(layer.kind, pixel, np.uint8))
+            keys.append(_of_pixels(layer.key, pixel, np.uint32))
             where.append(district[pixel])
     parts = [np.concatenate(parts) for parts in (kinds, keys, where)]
     same = runs(*parts)
@@ -148,9 +141,15 @@ def _paints(
     paints, start = [], district.size
     for layer, pixel in touched:
         part = row[start : start + len(pixel)]
-        paints.append(Paint(pixel, layer.alpha.ravel()[pixel].astype(np.float32), part, layer))
+        alpha = layer.alpha.ravel()[pixel].astype(np.float32)
+        paints.append(Paint(pixel.astype(np.int32), alpha, part, layer))
         start += len(pixel)
     return rows, row[: district.size], tuple(paints)
+
+
+def _of_pixels(value: NDArray | int, pixel: NDArray[np.int64], kind: type) -> NDArray:
+    """Numbers of some pixels, of which there is one for all or one a pixel of the window."""
+    return np.full(len(pixel), value, kind) if np.ndim(value) == 0 else np.ravel(value)[pixel].astype(kind)
 
 
 def _cover_now(cover: NDArray[np.uint8], layers: list[Layer]) -> NDArray[np.uint8]:

@@ -50,6 +50,13 @@ def test_date_is_the_property_not_the_name():
     assert scene_of(item).time == np.datetime64("2024-05-17T23:59:59.900")
 
 
+@pytest.mark.parametrize("text", ["T12:30:31+02:00", "t10:30:31z", "T05:00:31-05:30", "T10:30:31.000000001Z"])
+def test_dates_of_any_time_zone_are_utc(text):
+    item = earth_search_item("2024-05-17T10:30:31")
+    item["properties"]["datetime"] = f"2024-05-17{text}"
+    assert scene_of(item).time == np.datetime64("2024-05-17T10:30:31")
+
+
 def test_newer_extensions_are_read():
     item = earth_search_item(TIME)
     epsg = item["properties"].pop("proj:epsg")
@@ -69,7 +76,8 @@ def test_tokens_do_not_stay_in_hrefs():
 def test_relative_hrefs_lie_beside_the_item():
     item = earth_search_item(TIME)
     item["assets"]["red"]["href"] = "./B04.tif"
-    assert scene_of(item, base="/archive/33UUT/item.json").assets["B04"].href == "/archive/33UUT/B04.tif"
+    for folder in ("/archive/33UUT", "/C# files/was?/50% ü", "https://host/33UUT"):
+        assert scene_of(item, base=f"{folder}/item.json").assets["B04"].href == f"{folder}/B04.tif"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,7 @@ def test_relative_hrefs_lie_beside_the_item():
         ({"platform": "landsat-8", "constellation": None}, "is not Sentinel-2 but landsat-8"),
         ({"s2:product_type": "S2MSI1C"}, "level 1C"),
         ({"datetime": None}, "no date"),
+        ({"datetime": ""}, "no date"),
         ({"grid:code": None}, None),
     ],
 )

@@ -2,6 +2,7 @@ import json
 
 import geopandas as gpd
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from stac_items import earth_search_item, planetary_item
@@ -78,6 +79,7 @@ def test_tables_are_joined_without_repeats(tmp_path):
     ]
     assert join_scenes(files, tmp_path / "all.parquet") == 3
     assert len(open_catalog(tmp_path / "all.parquet")) == 3
+    assert pq.read_metadata(tmp_path / "all.parquet").num_row_groups == 1, "each costs memory until the end"
 
 
 def test_what_is_no_catalogue_says_so(tmp_path):

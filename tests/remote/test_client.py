@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from fault_server import FaultServer, Rule
@@ -23,6 +24,7 @@ from seco_lab.remote import (
     retries,
 )
 from seco_lab.remote.client import RangeClient
+from seco_lab.remote.disk import DiskParts
 from seco_lab.remote.gate import Gate
 
 CONTENT = os.urandom(50_000)
@@ -281,6 +283,25 @@ def test_an_archive_on_a_disk_needs_no_optional_package(root, monkeypatch):
     assert run(read_any(str(root / "a.bin"))) == (CONTENT[5:10], 1)
     with pytest.raises(ImportError, match=r"https://a.example needs aiohttp.* 'seco-lab\[stac\]'"):
         run(read_any("https://a.example/a.bin"))
+
+
+def test_the_version_of_a_file_on_disk_is_that_of_the_bytes_read(tmp_path, monkeypatch):
+    """Replaced at the very moment at which it was opened."""
+    path, opened = tmp_path / "a.bin", Path.open
+    path.write_bytes(b"old")
+    (tmp_path / "b.bin").write_bytes(b"newer")
+
+    def replacing(self, mode):
+        file = opened(self, mode)
+        (tmp_path / "b.bin").replace(path)
+        return file
+
+    with monkeypatch.context() as late:
+        late.setattr(Path, "open", replacing)
+        before = run(DiskParts().read(str(path), 0, 3))
+    assert (before.content, before.size) == (b"old", 3)
+    with pytest.raises(ChangedError, match="was replaced while it was read"):
+        run(DiskParts().read(str(path), 0, 3, version=before.version))
 
 
 def test_the_interpreter_ends_well(root):

@@ -42,7 +42,7 @@ def test_it_is_a_pure_function():
     np.random.seed(5)  # noqa: NPY002
     turned = _pixels(SimulatedSource(seed=0, clouds=False), PLACES[::-1])
     np.testing.assert_array_equal(whole, turned[::-1])
-    np.testing.assert_array_equal(whole[1:2], _pixels(CLEAR, PLACES[1:2]))
+    np.testing.assert_array_equal(whole[1:2], _pixels(CLEAR, PLACES[1:2], 32.0))
     assert not np.array_equal(whole[0], _pixels(SimulatedSource(seed=1, clouds=False), PLACES[:1])[0])
 
 
@@ -143,7 +143,10 @@ def test_change_is_there_only_when_asked_for():
         ({"dates": ["2023-01-01"]}, "dates must be datetime64"),
         ({"dates": np.array([["2023-01-01"]] * 2, "datetime64[D]")}, r"shape \(1, seasons\)"),
         ({"dates": np.array(["NaT"], "datetime64[D]")}, "missing"),
+        ({"dates": np.array(["2300-01-01"], "datetime64[D]")}, "between 1678-01-01 and 2261-12-31"),
         ({"size_px": 0}, "size_px is a number of pixels from 1 on, got 0"),
+        ({"size_px": float("nan")}, "pixels from 1 on, got nan"),
+        ({"size_px": None}, "pixels from 1 on, got None"),
         ({"places": [Place("Alert", -62.3, 84.5)]}, "'Alert' lies at latitude 84.5"),
         ({"places": []}, "at least one"),
     ],
@@ -160,6 +163,8 @@ def test_unknown_bands_and_settings_are_named():
         CLEAR.load(PLACES[:1], DATES[:1], 8, "B77")
     with pytest.raises(ValueError, match="seed must be 0 or more"):
         SimulatedSource(-1)
+    with pytest.raises(ValueError, match=r"whole number, got 1\.5"):
+        SimulatedSource(1.5)
     with pytest.raises(ValueError, match="got naip"):
         SimulatedSource(sensor=NAIP)
     with pytest.raises(ValueError, match="max_cloud is a percentage"):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from seco_lab.world.hashing import centred_grids, draws, hashed, runs, salt_of, uniform, white
+from seco_lab.world.hashing import centred_grids, chance, draws, hashed, runs, salt_of, uniform, white
 
 
 def test_a_salt_depends_on_every_part_and_on_nothing_else():
@@ -63,3 +63,7 @@ def test_grids_of_one_pass_are_those_of_the_hash():
     for salt, row, column, spread, grid in zip(salts, rows, columns, (1.0, 7.0), grids, strict=True):
         wanted = spread * (uniform(salt, np.array(row)[:, None], np.array(column)) - 0.5)
         np.testing.assert_allclose(grid, wanted, atol=1e-6)
+
+
+def test_single_draws_are_the_hash_of_all_their_parts():
+    assert chance(3, -7, 2**40, 19_000) == salt_of(3, -7, 2**40, 19_000) / 2**32

@@ -120,15 +120,34 @@ def test_changes_show_in_the_mask_and_in_the_pixels(changing):
     assert {0, 1, 2} <= found
 
 
+def test_patches_that_overlap_flood_on_the_same_days():
+    """The window's middle lies on either side of a line between two regions that flood at their own times."""
+    west, east = (
+        build_scene(Frame(0, 32631, column, -530_426, 76), EventWindow(FIRST, LAST, 0.6))
+        for column in (49_936, 49_966)
+    )
+    days = {
+        paint.layer.since for scene in (west, east) for paint in scene.paints if paint.layer.until < 10**8
+    }
+    assert len(days) == 2
+    for day in days:
+        seen = [cover_on(west, day)[:, 30:], cover_on(east, day)[:, :46]]
+        assert (seen[0] == seen[1]).mean() > 0.999
+        assert (seen[0] == COVER["river"]).any()
+
+
 def test_floods_come_and_go(changing):
     wet = []
     for scene, patch in changing:
         for paint in scene.paints:
             if paint.layer.until < 10**8:
-                day = paint.layer.since
+                day, (top, left, size) = paint.layer.since, patch
+                here = np.zeros(scene.cover.shape, bool)
+                here.flat[paint.pixel] = True
+                here = here[top : top + size, left : left + size]  # another region may flood at another time
                 masks = [
                     change_between(scene, FIRST - 1, d, patch) for d in (day - 1, day + 1, paint.layer.until)
                 ]
-                wet.append([(mask == 3).any() for mask in masks])
+                wet.append([(mask[here] == 3).any() for mask in masks])
     assert [False, True, False] in wet
     assert all(not before and not after for before, _, after in wet)
