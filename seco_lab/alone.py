@@ -7,8 +7,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+CAN_LOCK = fcntl is not None
 # Open folders that this process has claimed, by device and inode.
 _claimed: dict[tuple[int, int], int] = {}
+
+
+def lock_open(handle: int, *, wait: bool) -> None:
+    """Lock an open file or folder until it is closed; nothing happens on a disk without such locks.
+
+    Raises:
+        BlockingIOError: Another process has it, and this one does not wait.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # Lustre and some network disks are mounted without them
+        return
 
 
 def claim_folder(folder: Path) -> None:
@@ -23,23 +43,19 @@ def claim_folder(folder: Path) -> None:
     Raises:
         FileExistsError: Another process has claimed it.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    if not CAN_LOCK:
         return
     handle = os.open(folder, os.O_RDONLY)
     key = _key(os.fstat(handle))
     try:
         if key not in _claimed:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_open(handle, wait=False)
             _claimed[key] = handle
     except BlockingIOError as error:
         raise FileExistsError(
             f"another process works in {folder}: wait for its end, or shut down the notebook that holds it, "
             "or choose another folder"
         ) from error
-    except OSError:  # a disk without locks
-        return
     finally:
         if _claimed.get(key) != handle:
             os.close(handle)

@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from seco_lab.alone import alone_in, claim_folder, release_folder
+from seco_lab.gather.ledger import only_writer
+from seco_lab.store.files import locked
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -50,3 +52,5 @@ def test_a_disk_without_locks_refuses_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", flock)
     with alone_in(tmp_path):
         claim_folder(tmp_path)
+    with locked(tmp_path), only_writer(tmp_path / "cube.zarr"):
+        pass

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seco_lab.alone import CAN_LOCK, lock_open
 from seco_lab.gather.source import Source
 from seco_lab.places import Plan, plan_hash
 from seco_lab.places.files import write_geoparquet
@@ -147,16 +148,14 @@ def check_disk(out: Path, needed_bytes: int) -> None:
 @contextmanager
 def only_writer(out: Path) -> Iterator[None]:
     """One gathering process at a time; the lock dies with its process."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such locks
+    if not CAN_LOCK:
         yield
         return
     file = out.with_name(f".{out.name}.gathering")
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_open(handle, wait=False)
         except BlockingIOError as error:
             raise FileExistsError(
                 f"another process is gathering into {out}; wait for it or choose another folder"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
+from seco_lab.alone import CAN_LOCK, lock_open
 from seco_lab.whole import sync_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -68,16 +69,14 @@ def put_in_place(partial: Path, path: Path) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """One writer at a time; the lock dies with its process and leaves no file."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
+    if not CAN_LOCK:
         yield
         return
     if not path.is_dir():
         raise FileNotFoundError(f"no cube at {path}")
     handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock_open(handle, wait=True)
         yield
     finally:
         os.close(handle)
