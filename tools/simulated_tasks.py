@@ -2,9 +2,10 @@
 
     python tools/simulated_tasks.py --out runs/tasks
 
-Labels of whole places are asked of ``data/tiny_encoder.pt``, which learned from views of whole places; change
-and buildings of an encoder that learns here from small crops of towns. Beside each stands the same network
-untrained. What is finished is kept in the folder, so the same command goes on where it was stopped.
+Labels of whole places are asked of ``data/tiny_encoder.pt``, which learned from views of whole places;
+buildings of an encoder that learns here from small crops of towns, change of one that learns from the same
+places in other years. Beside each stands the same network untrained. What is finished is kept in the folder,
+so the same command goes on where it was stopped; ``--rows OSCD`` makes one row again.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from simulated_lessons import LESSONS, PATCH_PX, PLACES
 from torch import nn
 
-from seco_lab.checkpoints import load_encoder, read_weights
-from seco_lab.data import CubeBatches, input_spec_for
+from seco_lab.checkpoints import read_weights
 from seco_lab.downstream import (
     Comparison,
     DetectionProtocol,
@@ -36,29 +37,24 @@ from seco_lab.downstream import (
     untrained_like,
 )
 from seco_lab.downstream.bigearthnet import evaluate_bigearthnet
+from seco_lab.downstream.change_unet import UNetProtocol
 from seco_lab.downstream.eurosat import evaluate_eurosat
 from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
 from seco_lab.downstream.oscd import evaluate_oscd
 from seco_lab.downstream.simulated_scenes import simulated_cities, simulated_industry, simulated_towns
 from seco_lab.input_spec import InputSpec
-from seco_lab.methods import MoCo
 from seco_lab.nn.anchors import Anchors
-from seco_lab.nn.encoders import encoder_named
 from seco_lab.places import AroundCities, plan_places
 from seco_lab.seasons import quarters
 from seco_lab.sources import SimulatedSource
-from seco_lab.store import open_cube, save_cube
-from seco_lab.train import PretrainingRun, TrainConfig
-from seco_lab.views import Strength, TemporalViews
 
 PLACES_ENCODER = Path(__file__).resolve().parents[1] / "data" / "tiny_encoder.pt"
 BEGIN, END = "<!-- tasks: begin -->\n", "<!-- tasks: end -->\n"
-PLACES, PATCH_PX, VIEW_PX, BATCH, ENCODER = 1500, 64, 64, 64, "resnet18-narrow"
-LABELLED, CITIES, TOWNS, TRAINING_TOWNS, TOWN_PX = 1400, 12, 40, 16, 96
-TRAINING_SITES, SITES = 24, 24
-FRESH = 21  # seed of scenes that no setting was chosen on; the settings were chosen on seed 3
-# Houses are a few pixels wide and are asked about on tiles enlarged four times, so views are small crops.
-CROPS = Strength(area=(0.06, 0.4), hue=0.05, p_gray=0.1, sigma_px=(0.1, 1.0))
+LABELLED, TOWNS, TRAINING_TOWNS, TOWN_PX = 1400, 40, 16, 96
+TRAINING_CITIES, CITIES, TRAINING_SITES, SITES = 16, 24, 24, 24
+# Seeds of scenes that no setting was chosen on; those for towns were chosen on seed 3, for change on 3, 4, 5.
+FRESH, FRESH_CITIES = 21, 31
+DECODE = UNetProtocol(epochs=60, batch_size=8, lr=3e-3)
 TILES = {"tile_px": 32, "overlap_px": 8, "enlarge": 4, "batch_size": 8, "tiles_per_scene": 4}
 PAINT = SegmentationProtocol(**TILES, epochs=24, lr=3e-3, train_encoder=False)
 # Halls of 60 m are 12 px wide on tiles enlarged twice; the encoder learns as well, as in the paper.
@@ -73,7 +69,7 @@ class Row:
 
     Attributes:
         name: Of the task.
-        learned: What the encoder learned from, "places" or "towns".
+        learned: What the encoder learned from, "places", "towns" or "years".
         stands_in: What the simulated world has in its place.
         measure: What is measured, in words.
         score: Name of that score in the result.
@@ -97,28 +93,6 @@ class Row:
         return Result.load(kept)
 
 
-def pretrained(out: Path, steps: int, seed: int) -> tuple[nn.Module, InputSpec]:
-    """MoCo-v2 on small crops of towns in two seasons; goes on where it was stopped."""
-    folder, cube = out / "encoder", out / "towns.zarr"
-    if not cube.exists():
-        places = plan_places(PLACES, AroundCities(5), seed=11).place_list()
-        dates = quarters(len(places), years=(2022,))[:, :3]
-        save_cube(SimulatedSource(seed=11, max_cloud=5.0).load(places, dates, PATCH_PX, "rgb"), cube)
-    towns = open_cube(cube)
-    spec = input_spec_for(towns, bands="rgb", size_px=VIEW_PX)
-    views = TemporalViews(spec, VIEW_PX, strength=CROPS)
-    method = MoCo(encoder_named(ENCODER, 3, seed=seed), dim=64, queue_size=1024, momentum=0.97,
-                  temperature=0.1, steady=True)  # fmt: skip
-    batches = CubeBatches(towns, BATCH, seasons=views.seasons, bands="rgb", seed=seed)
-    config = TrainConfig(steps=steps, lr=3e-3, optimizer="adamw", precision="float32", seed=seed)
-    run = PretrainingRun(method, batches, views, config, spec=spec, folder=folder, device="cpu")
-    run.resume()
-    for log in run:
-        if log.step % 50 == 0:
-            print(f"step {log.step} of {steps}", file=sys.stderr, flush=True)
-    return load_encoder(folder)
-
-
 @cache
 def labelled_places() -> tuple[xr.Dataset, xr.Dataset]:
     """Training and test places of another world on two days; classes that both lists know."""
@@ -138,8 +112,11 @@ def one_day() -> list[xr.Dataset]:
 
 @cache
 def cities() -> dict[str, xr.Dataset]:
-    """Places that change."""
-    return simulated_cities(CITIES, seed=FRESH)
+    """Places that change: those to train a decoder on, and others to be judged on."""
+    places = simulated_cities(TRAINING_CITIES + CITIES, seed=FRESH_CITIES)
+    train, test = parted(places, TRAINING_CITIES)
+    return {name: city.assign_coords(split=("patch", [split]))
+            for split, part in (("train", train), ("test", test)) for name, city in part.items()}  # fmt: skip
 
 
 @cache
@@ -169,8 +146,10 @@ ROWS = [
         lambda e, s: evaluate_fmow(e, s, *one_day(), PLAIN)),
     Row("fMoW temporal", "places", "land cover on two days", "accuracy, mean of features", "mean_features",
         lambda e, s: evaluate_fmow_temporal(e, s, *labelled_places(), PLAIN)),
-    Row("OSCD", "towns", "built over, cut or flooded in three years", "AUC, distance of features", "auc",
+    Row("OSCD", "years", "built over, cut or flooded in three years", "AUC, distance of features", "auc",
         lambda e, s: evaluate_oscd(e, s, cities(), FeatureDistance(), baselines=False)),
+    Row("OSCD, U-Net", "years", "the same places", "average precision, U-Net on 16 places",
+        "average_precision", lambda e, s: evaluate_oscd(e, s, cities(), DECODE, baselines=False)),
     Row("SpaceNet", "towns", "pixels of buildings", "mIoU, frozen encoder", "miou",
         lambda e, s: evaluate_segmentation(e, s, *towns(), PAINT, baselines=False, device="cpu")),
     Row("xView", "towns", "halls and tanks of 60 m and more", "AP50, all weights trained", "ap50",
@@ -195,6 +174,13 @@ def line(row: Row, trained: Result, untrained: Result) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def standing(document: Path) -> dict[str, str]:
+    """The rows that the document holds, by task."""
+    _, _, rest = document.read_text().partition(BEGIN)
+    rows = [row for row in rest.partition(END)[0].splitlines() if row.startswith("| ")]
+    return {row.split("|")[1].strip(): row for row in rows[1:]}
+
+
 def write(document: Path, lines: list[str], steps: int) -> None:
     """Put the table between its marks in the document."""
     before, _, rest = document.read_text().partition(BEGIN)
@@ -202,7 +188,8 @@ def write(document: Path, lines: list[str], steps: int) -> None:
     head = [
         "| task | what stands in for it | encoder | measured % | trained | untrained | lead (95 % interval) |"
     ]
-    numbers = {"steps": steps, "places": PLACES, "labelled": LABELLED // 2, "cities": CITIES,
+    numbers = {"steps": steps, "places": PLACES, "labelled": LABELLED // 2,
+               "training_cities": TRAINING_CITIES, "cities": CITIES, "epochs": DECODE.epochs,
                "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS,
                "training_sites": TRAINING_SITES, "sites": SITES}  # fmt: skip
     text = _TEXT.format(rows="\n".join([*head, "|---" * 7 + "|", *lines]), **numbers)
@@ -211,20 +198,24 @@ def write(document: Path, lines: list[str], steps: int) -> None:
 
 _TEXT = """# Every task on the simulated world: trained beside untrained
 
-Two encoders that learned from simulated worlds without labels, each beside the same network untrained, asked
-about *other* worlds; the interval of the lead draws the same items for both. Encoder "places":
-`data/tiny_encoder.pt`, 0.2 million weights, two minutes of SimCLR with pairs of seasons on views of whole
-places. Encoder "towns": a narrow ResNet-18, MoCo-v2 with pairs of seasons on {places:,} towns, {steps} steps
-of 64 small crops (6 to 40 % of 640 x 640 m).
+Three encoders that learned from simulated worlds without labels, each beside the same network untrained,
+asked about *other* worlds; the interval of the lead draws the same items for both. Encoder "places":
+`data/tiny_encoder.pt`, 0.2 million weights, two minutes of SimCLR with pairs of seasons on views of
+whole places. Encoder "towns": a narrow ResNet-18, MoCo-v2 with pairs of seasons on {places:,} towns,
+{steps} steps of 64 small crops (6 to 40 % of 640 x 640 m). Encoder "years": the same network, SimCLR
+with pairs of June days three or six years apart on {places:,} places round cities (L1C), {steps} steps
+of 64 crops of 10 to 60 %.
 
 {rows}
 
-Land cover: {labelled} places to fit on, as many to be judged on. Change: {cities} scenes. Pixels: {train}
-towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times, encoder frozen. Boxes:
-{training_sites} industrial places to train on, {sites} to be judged on, tiles of 64 px enlarged twice, the
-encoder trained as well. There is no counterpart of fMoW's kinds of places (land cover stands in), of NAIP
-(another sensor) and of GeoImageNet (photographs). Scenes of the rows of "towns" are of a seed that no setting
-was chosen on.
+Land cover: {labelled} places to fit on, as many to be judged on. Change: {training_cities} places of 960
+x 960 m to train the Siamese U-Net on for {epochs} epochs, encoder frozen, {cities} to be judged on; the
+distance learns nothing and is judged on the same {cities}. Pixels: {train} towns to train the head on,
+{test} to be judged on, tiles of 32 px enlarged four times, encoder frozen. Boxes: {training_sites}
+industrial places to train on, {sites} to be judged on, tiles of 64 px enlarged twice, the encoder
+trained as well. There is no counterpart of fMoW's kinds of places (land cover stands in), of NAIP
+(another sensor) and of GeoImageNet (photographs). Scenes of the rows of "towns" and "years" are of seeds
+that no setting was chosen on.
 
 Command: `python tools/simulated_tasks.py --steps {steps}`
 """
@@ -238,19 +229,23 @@ def main() -> None:
     parser.add_argument("--document", type=Path, default=Path("docs/results.md"))
     parser.add_argument("--steps", type=int, default=300, help="of the pretraining")
     parser.add_argument("--seed", type=int, default=0)
+    names = [row.name for row in ROWS]
+    parser.add_argument("--rows", nargs="+", choices=names, default=names, help="the others stay as they are")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    learned = {"towns": pretrained(args.out, args.steps, args.seed)}
+    lines = standing(args.document)
+    asked = [row for row in ROWS if row.name in args.rows]
+    learned = {name: lesson.learned(args.out, args.steps, args.seed)
+               for name, lesson in LESSONS.items() if name in {row.learned for row in asked}}  # fmt: skip
     weights = read_weights(PLACES_ENCODER)
     learned["places"] = weights.encoder, weights.spec
-    lines = []
-    for row in ROWS:
+    for row in asked:
         encoder, spec = learned[row.learned]
         twins = {"trained": encoder, "untrained": untrained_like(encoder, seed=args.seed)}
         results = [row.judged(who, one, spec, args.out) for who, one in twins.items()]
-        lines.append(line(row, *results))
-        print(lines[-1], flush=True)
-    write(args.document, lines, args.steps)
+        lines[row.name] = line(row, *results)
+        print(lines[row.name], flush=True)
+    write(args.document, [lines[name] for name in names if name in lines], args.steps)
 
 
 if __name__ == "__main__":

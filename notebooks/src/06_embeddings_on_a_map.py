@@ -189,11 +189,12 @@ if twin is not None:
 # has, on simulated places of another world. With real EuroSAT on your disk, set the environment variable
 # `SECO_LAB_EUROSAT` to its folder or zip, and the exam is real.
 #
-# A number alone says little, so three others stand beside it:
+# A number alone says little, so four others stand beside it:
 #
 # * **untrained**: the same network before training;
 # * **random_features**: filters drawn by chance, never trained;
-# * **floor**: no network at all, only statistics of colours and edges.
+# * **floor**: no network at all, only statistics of colours and edges;
+# * **coordinates**: not even an image, only where the place lies.
 
 # %%
 if "SECO_LAB_EUROSAT" in os.environ:

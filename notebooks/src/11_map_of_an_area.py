@@ -121,7 +121,8 @@ coarse = embed_area(encoder, scene, spec, window_px=WINDOW_PX, stride_px=WINDOW_
 # %%
 if coarse is not None:
     assert coarse.sizes["x"] == SIZE_PX // WINDOW_PX, "one cell a window"
-    print(area_figure(coarse).get_size_inches(), grid_of(coarse).dx, "m a cell")
+    print(f"{grid_of(coarse).dx:.0f} m a cell")
+None if coarse is None else area_figure(coarse, scene)
 
 # %% [markdown]
 # ## 3 A cell is a patch

@@ -49,7 +49,7 @@ def _check_form(path: str | None) -> None:
 
 
 def _loaded(paths: Sequence[str]) -> list[Result]:
-    """Results under names that differ: those of equal names are called by their files.
+    """Results under names that differ: those of equal names are called by their files, or whole paths.
 
     Raises:
         ValueError: No result, or results of several tasks.
@@ -60,10 +60,11 @@ def _loaded(paths: Sequence[str]) -> list[Result]:
     tasks = sorted({result.protocol.task for result in results})
     if len(tasks) > 1:
         raise ValueError(f"these are results of {' and '.join(tasks)}; compare those of one task")
-    names = [result.name for result in results]
+    names, files = [result.name for result in results], [Path(path).name for path in paths]
+    where = files if len(set(files)) == len(files) else paths
     return [
-        replace(result, name=f"{result.name} ({Path(path).name})") if names.count(result.name) > 1 else result
-        for result, path in zip(results, paths, strict=True)
+        replace(result, name=f"{result.name} ({file})") if names.count(result.name) > 1 else result
+        for result, file in zip(results, where, strict=True)
     ]
 
 

@@ -22,6 +22,7 @@ from seco_lab.downstream.tiles import (
     Corner,
     boxes_in_tile,
     boxes_of,
+    check_classes,
     check_scenes,
     cores_of,
     random_crops,
@@ -111,7 +112,7 @@ def train_detector(
         progress: Whether to show a bar.
 
     Raises:
-        ValueError: No scene, no object in any of them, or an encoder without maps.
+        ValueError: No scene, no object in any, a class beyond ``classes``, or an encoder without maps.
         FloatingPointError: The loss is no longer finite.
     """
     protocol, where = protocol or DetectionProtocol(), choose_device(device)
@@ -120,6 +121,8 @@ def train_detector(
         name: without_class_if_small(boxes_of(scene), protocol.least_side_px)
         for name, scene in scenes.items()
     }
+    for name, found in boxes.items():
+        check_classes(found[:, 0], classes, name)
     if not any((found[:, 0] >= 0).any() for found in boxes.values()):
         raise ValueError(
             f"none of the {len(scenes)} training scenes holds an object of {protocol.least_side_px:g} px or "
@@ -230,13 +233,14 @@ def evaluate_detection(
         resampled scenes.
 
     Raises:
-        ValueError: No scene, no object in training or test, NaN in answers, an encoder without maps.
+        ValueError: No scene, no object, a class without a name, NaN in answers, an encoder without maps.
         LookupError: A band is missing.
         FloatingPointError: The loss is no longer finite.
     """
     protocol = protocol or DetectionProtocol()
     check_scenes(scenes, "boxes")
     split = split_scenes(scenes, test, share=test_share, seed=seed)
+    check_scenes(split.test, "boxes")
     names = tuple(class_names or getattr(scenes, "class_names", ("object",)))
 
     def judged_on(one: nn.Module) -> Judged:
@@ -269,6 +273,7 @@ def judge(
     found, truth, least_px = [], [], protocol.least_side_px
     for name, scene in tqdm(scenes.items(), unit="scene", disable=not progress):
         boxes = boxes_of(scene)
+        check_classes(boxes[:, 0], classes, name)
         if protocol.crops_per_scene is None:
             found.append(find_objects(model, scene, spec, protocol))
             truth.append(boxes)

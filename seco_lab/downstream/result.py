@@ -168,7 +168,7 @@ class Result:
             ]
             return cls(values["name"], values["metric"], *groups, values["per_class"], Protocol(**protocol))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"this is not a whole result: {error}") from error
+            raise ValueError(f"this is not a whole result, {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Write JSON, with what paired comparisons need."""
@@ -183,10 +183,9 @@ class Result:
             ValueError: Not a result.
         """
         try:
-            values = json.loads(Path(path).read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not a result: {error}") from error
-        return cls.from_dict(values)
+            return cls.from_dict(json.loads(Path(path).read_text()))
+        except ValueError as error:  # not JSON, not text, or not whole
+            raise ValueError(f"{path} is not a result that was saved: {error}") from error
 
     def row(self) -> dict[str, Any]:
         """One row of a table: name, task and all scores in percent, with intervals in words."""

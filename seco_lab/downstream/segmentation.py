@@ -19,7 +19,7 @@ from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_u
 from seco_lab.downstream.scene_splits import TEST_SHARE, scene_protocol, split_scenes
 from seco_lab.downstream.segmentation_scores import SceneCounts, iou_of, nothing_told, segmentation_scores
 from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
-from seco_lab.downstream.tiles import check_scenes, cores_of, mask_in_tile, size_of
+from seco_lab.downstream.tiles import Corner, check_classes, check_scenes, cores_of, mask_in_tile, size_of
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
 from seco_lab.nn.segmentation import PyramidSegmenter
@@ -68,7 +68,8 @@ def train_segmenter(
         progress: Whether to show a bar.
 
     Raises:
-        ValueError: No scene, one class only in all masks, or an encoder without maps.
+        ValueError: No scene, no class but the first in all masks, a class beyond ``classes``, or an encoder
+            without maps.
         FloatingPointError: The loss is no longer finite.
     """
     protocol, where = protocol or SegmentationProtocol(), choose_device(device)
@@ -83,8 +84,13 @@ def train_segmenter(
         raise ValueError(f"wanted a weight for each of {classes} classes, got {len(weights)}")
     model = PyramidSegmenter(encoder, classes, seed=protocol.seed).to(where)
 
+    def mask_of(name: str, corner: Corner) -> NDArray[np.uint8]:
+        mask = mask_in_tile(scenes[name], corner, protocol.tile_px)
+        check_classes(mask[mask != UNLABELLED], classes, name)
+        return mask
+
     def loss_of(batch: TileBatch) -> Tensor:
-        masks = [mask_in_tile(scenes[name], corner, protocol.tile_px) for name, corner in batch.places]
+        masks = [mask_of(*place) for place in batch.places]
         wanted = torch.where(batch.seen, torch.as_tensor(np.stack(masks)), UNLABELLED)
         wanted = turned(wanted[:, None], batch.turns)[:, 0].to(where)
         logits = _logits(model, batch.images, protocol)
@@ -184,13 +190,15 @@ def evaluate_segmentation(
         ``["miou_per_scene"]`` is the mean of each scene's own mIoU.
 
     Raises:
-        ValueError: No scene, empty masks in training or test, NaN in answers, an encoder without maps.
+        ValueError: No scene, empty masks in training or test, a class without a name, NaN in answers, an
+            encoder without maps.
         LookupError: A band is missing.
         FloatingPointError: The loss is no longer finite.
     """
     protocol = protocol or SegmentationProtocol()
     check_scenes(scenes, "mask")
     split = split_scenes(scenes, test, share=test_share, seed=seed)
+    check_scenes(split.test, "mask")
     names = tuple(class_names or getattr(scenes, "class_names", ("background", "building")))
 
     def counted_on(one: nn.Module) -> SceneCounts:
@@ -224,8 +232,10 @@ def count_scenes(
 ) -> SceneCounts:
     """What a segmenter tells of scenes, compared with their masks."""
     told, truth = [], []
-    for scene in tqdm(scenes.values(), unit="scene", disable=not progress):
+    for name, scene in tqdm(scenes.items(), unit="scene", disable=not progress):
         told.append(class_chances(model, scene, spec, protocol).argmax(0))
         seen = (scene["reflectance"][0, 0] != 0).any("band").values
-        truth.append(np.where(seen, scene["mask"].values[0], UNLABELLED).astype(np.uint8))
+        mask = np.where(seen, scene["mask"].values[0], UNLABELLED).astype(np.uint8)
+        check_classes(mask[mask != UNLABELLED], classes, name)
+        truth.append(mask)
     return SceneCounts.of(told, truth, classes)

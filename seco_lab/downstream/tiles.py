@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from seco_lab.input_spec import InputSpec
@@ -160,4 +160,18 @@ def check_scenes(scenes: Mapping[str, xr.Dataset], labels: str) -> None:
         raise ValueError(
             f"a scene is a cube of one patch with {labels!r}, {name} has {scene.sizes['patch']} patches and "
             f"{', '.join(map(str, scene.data_vars))}; scenes_of(cube) cuts a labelled cube into scenes"
+        )
+
+
+def check_classes(numbers: ArrayLike, classes: int, name: str) -> None:
+    """Refuse class numbers of a scene that are beyond the classes.
+
+    Raises:
+        ValueError: Names the highest.
+    """
+    highest = int(np.asarray(numbers).max(initial=0))
+    if highest >= classes:
+        raise ValueError(
+            f"scene {name} holds class {highest}, but {classes} classes are told apart, numbered from 0; "
+            "name all of them (class_names), or label what is not to count 255 in a mask"
         )

@@ -13,6 +13,13 @@ function node(tag, attributes = {}, ...children) {
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#4d4d4d"];
 const short = (v) => (v !== 0 && (Math.abs(v) < 0.01 || Math.abs(v) >= 1e5) ? v.toExponential(1) : Number(v.toPrecision(3)).toLocaleString("en"));
 
+// With as many digits as it takes to tell the ticks of an axis apart.
+function tick(value, span) {
+  const digits = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(span))));
+  const plain = value === 0 || (span >= 1e-4 && Math.abs(value) >= 0.01 && Math.abs(value) < 1e5);
+  return !plain ? value.toExponential(1) : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 // A busy kernel answers no message, but its server does: interrupting is a request to the server.
 async function interrupt(kernel) {
   const settings = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
@@ -41,7 +48,7 @@ function drawPanel(canvas, lines) {
   c.font = "10px system-ui, sans-serif"; c.fillStyle = "#66727b"; c.strokeStyle = "#e3e7ea"; c.textBaseline = "middle";
   for (const value of [low + pad, (low + high) / 2, high - pad]) {
     c.beginPath(); c.moveTo(left, y(value)); c.lineTo(w - right, y(value)); c.stroke();
-    c.textAlign = "right"; c.fillText(short(value), left - 5, y(value));
+    c.textAlign = "right"; c.fillText(tick(value, high - low), left - 5, y(value));
   }
   c.fillText(`step ${last}`, w - right, h - 5);
   lines.forEach((line, i) => {

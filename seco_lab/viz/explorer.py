@@ -18,8 +18,8 @@ from seco_lab.viz.explorer_traits import KEPT
 from seco_lab.viz.joining import thinned, with_models
 from seco_lab.viz.learning import LabelBook
 from seco_lab.viz.map_panel import with_still
-from seco_lab.viz.packing import pack_mercator, pack_plane
-from seco_lab.viz.painting import PCA, Look, Painter
+from seco_lab.viz.packing import pack_mercator
+from seco_lab.viz.painting import Painter
 from seco_lab.viz.requests import Requests
 from seco_lab.viz.scene import Scene, scene_of
 from seco_lab.viz.selecting import (
@@ -87,10 +87,6 @@ class EmbeddingExplorer(ExplorerAnswers):
         self.painter = Painter(self.scene, self.book)
         self._neighbours = neighbours
         self._state_file = None if state_file is None else Path(state_file)
-        # All of the first picture goes with the first message: a busy page may lose those that follow it,
-        # because anywidget gives up on updates if its module was not loaded within two seconds.
-        look = Look(PCA, first, 0)
-        colours, legend = self.painter.paint(look)
         super().__init__(
             count=table.count,
             abilities=ABILITIES,
@@ -105,15 +101,12 @@ class EmbeddingExplorer(ExplorerAnswers):
             column_info=column_info(table.columns),
             spaces=list(table.spaces),
             space=first,
-            space_note=self.scene.season_note(first),
-            plane=pack_plane(self.scene.plane(first)[:, 0]),
-            colours=colours.tobytes(),
-            legend={**legend, "of": look.asked},
             problems=list(self.scene.problems),
         )
         self._requests = Requests(self)
         self.on_msg(self._requests)
         self._ready = True
+        self._show_space()
         self._continue()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:

@@ -124,6 +124,10 @@ class ExplorerAnswers(ExplorerTraits):
             self.compare,
         )
 
+    def _show_space(self) -> None:
+        self._show_points()
+        self._show_note()
+
     def _show_note(self) -> None:
         self.space_note = self.scene.season_note(self.space)
         self._show_trails()

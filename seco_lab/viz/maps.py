@@ -260,10 +260,10 @@ def metres_per_pixel(lat: float, zoom: float) -> float:
 
 
 def zoom_for(bounds: Bounds, height_px: int) -> int:
-    """The largest whole zoom at which bounds fit into a map of that height, between 1 and 14."""
+    """The largest whole zoom at which bounds fit into a map of that height, between 1 and 17."""
     west, south, east, north = bounds
     share = max((east - west) / 360 * 0.6, (north - south) / 170, 1e-6)
-    return int(np.clip(np.floor(np.log2(height_px / 256 / share)), 1, 14))
+    return int(np.clip(np.floor(np.log2(height_px / 256 / share)), 1, 17))
 
 
 def _text_mark(lat: float, lon: float, text: str) -> Any:

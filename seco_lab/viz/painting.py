@@ -182,8 +182,9 @@ class Painter:
         rgb, legend = colours.scale_colours(found.disagreement)
         low, high = told["overlap_ci"]
         note = (
-            f"of {found.k} nearest neighbours {look.space} and {look.compare} share {told['overlap']:.0%} "
-            f"({low:.0%} to {high:.0%}, {len(found.asked):,} places asked); by chance {told['by_chance']:.1%}"
+            f"of {found.k} nearest neighbours {look.space!r} and {look.compare!r} share "
+            f"{told['overlap']:.0%} ({low:.0%} to {high:.0%}, {len(found.asked):,} places asked); "
+            f"by chance {told['by_chance']:.1%}"
         )
         return rgb, {**legend, "low_text": "agree", "high_text": "disagree", "note": note}
 

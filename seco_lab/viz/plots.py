@@ -230,6 +230,8 @@ def training_curves(
     steps = np.asarray(columns[x], np.float64)
     for axis, name in zip(axes, names, strict=False):
         _curve(axis, steps, np.asarray(columns[name], np.float64), name, smooth)
+    for axis in axes[max(0, len(names) - width) : len(names)]:
+        axis.set_xlabel(x, fontsize=8)  # the lowest of each column
     for axis in axes[len(names) :]:
         axis.set_axis_off()
     return figure

@@ -173,6 +173,12 @@ def test_what_cannot_be_learned_is_named():
         train_detector(*given, large, device="cpu")
     with pytest.raises(ValueError, match="no test scene holds an object"):
         evaluate_detection(*given, nothing, QUICK, baselines=False, device="cpu")
+    odd, bare = box_scenes(2), {"t": scenes["s0"].drop_vars("boxes")}
+    odd["s1"]["boxes"].values[0, 0, 0] = 3
+    with pytest.raises(ValueError, match="scene s1 holds class 3, but 1 classes are told apart"):
+        train_detector(*given[:2], odd, QUICK, device="cpu")
+    with pytest.raises(ValueError, match="a cube of one patch with 'boxes', t has"):
+        evaluate_detection(*given, bare, QUICK, device="cpu")
     with pytest.raises(ValueError, match="two scenes"):
         evaluate_detection(*given[:2], box_scenes(1), protocol=QUICK, device="cpu")
     with pytest.raises(LookupError, match="the encoder expects bands B04"):

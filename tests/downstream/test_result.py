@@ -45,10 +45,10 @@ def test_file_roundtrip(tmp_path):
     assert [p.name for p in (tmp_path / "r").iterdir()] == ["result.json"]
 
 
-@pytest.mark.parametrize("text", ["{", '{"name": "x"}', "[]"])
+@pytest.mark.parametrize("text", [b"{", b'{"name": "x"}', b"[]", b"\x93NUMPY"])
 def test_other_files_are_refused(tmp_path, text):
-    (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ValueError, match="not a"):
+    (tmp_path / "x.json").write_bytes(text)
+    with pytest.raises(ValueError, match="json is not a result"):
         Result.load(tmp_path / "x.json")
 
 
@@ -128,6 +128,11 @@ def test_results_side_by_side_from_the_command_line(saved, capsys):
     assert (saved / "f.png").read_bytes()[:4] == b"\x89PNG"
     assert main(["compare", files[0], "--score", "knn", "--no-paper", "--out", str(saved / "t.csv")]) == 0
     assert len((saved / "t.csv").read_text().splitlines()) == 2
+    again = str(saved / "again" / "good.json")
+    result(share=0.8).save(again)
+    assert main(["compare", files[0], again, "--json"]) == 0
+    lead = json.loads(capsys.readouterr().out.splitlines()[-1])["leads"][0]
+    assert (lead["first"], lead["other"]) == (f"ours ({files[0]})", f"ours ({again})")
 
 
 def test_papers_stand_beside_the_same_protocol_only():

@@ -9,6 +9,7 @@ from small_scenes import mask_scenes, spec_of
 from seco_lab.downstream.segmentation import (
     SegmentationProtocol,
     class_chances,
+    count_scenes,
     evaluate_segmentation,
     measured_weights,
     train_segmenter,
@@ -110,6 +111,14 @@ def test_what_cannot_be_learned_is_named():
         train_segmenter(encoder(), spec_of(scenes), blank, QUICK, device="cpu")
     with pytest.raises(ValueError, match="masks of all test scenes are empty"):
         evaluate_segmentation(encoder(), spec_of(scenes), scenes, blank, QUICK, baselines=False, device="cpu")
+    odd, bare = mask_scenes(1), {"t": scenes["s0"].drop_vars("mask")}
+    odd["s0"]["mask"].values[0, ::2] = 7
+    with pytest.raises(ValueError, match="scene s0 holds class 7, but 2 classes are told apart"):
+        train_segmenter(encoder(), spec_of(scenes), odd, QUICK, device="cpu")
+    with pytest.raises(ValueError, match="scene s0 holds class 7"):
+        count_scenes(Copier(), spec_of(scenes), odd, QUICK, classes=2)
+    with pytest.raises(ValueError, match="a cube of one patch with 'mask', t has"):
+        evaluate_segmentation(encoder(), spec_of(scenes), scenes, bare, QUICK, device="cpu")
     broken = encoder()
     torch.nn.init.constant_(broken.layer4[1].conv2.weight, float("nan"))
     with pytest.raises((ValueError, FloatingPointError), match="NaN"):

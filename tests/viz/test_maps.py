@@ -103,6 +103,7 @@ def test_scales():
     assert metres_per_pixel(60, 0) == pytest.approx(156_543 / 2, rel=1e-4)
     assert zoom_for((-180, -80, 180, 80), 480) <= 2
     assert zoom_for((2.0, 41.0, 2.1, 41.1), 480) >= 9
+    assert zoom_for((2.0, 41.0, 2.006, 41.006), 480) == 15, "a patch of 600 m fills more than a stamp"
 
 
 def test_leafmap_draws_land_below_the_tiles_and_points_as_one_picture():

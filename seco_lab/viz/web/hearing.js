@@ -19,7 +19,8 @@ function wholeOf(model) {
   let found = null;
   const take = (whole) => { found = whole; };
   model.on("change:ears", take);
-  model.set("ears", (model.get("ears") ?? 0) + 1);
+  model.set("ears", 1);
+  model.set("ears", undefined); // nothing of it reaches the kernel
   model.off("change:ears", take);
   return found;
 }
