@@ -47,11 +47,15 @@ class OfficialOutcome:
 
 
 def official_input(spec: InputSpec, unit: str) -> InputSpec:
-    """The contract of the official protocol: 8-bit counts to 0 to 1, no standardisation, the same bands."""
-    high = {"eurosat_jpeg": 255.0, "uint8": 255.0, "seco_8bit": 255.0, "dn": 2750.0, "reflectance": 0.275}[
-        unit
-    ]
-    bands = len(spec.bands)
+    """The contract of the official protocol: 8-bit counts to 0 to 1, no standardisation, the same bands.
+
+    Raises:
+        ValueError: Counts that nobody knows as 8-bit.
+    """
+    highs = {"eurosat_jpeg": 255.0, "uint8": 255.0, "seco_8bit": 255.0, "dn": 2750.0, "reflectance": 0.275}
+    if unit not in highs:
+        raise ValueError(f"the official protocol is for images in {', '.join(highs)}, got {unit}")
+    bands, high = len(spec.bands), highs[unit]
     return InputSpec(
         spec.sensor, spec.bands, unit, (0.0,) * bands, (high,) * bands, (0.0,) * bands, (1.0,) * bands,
         spec.pixel_size_m, 64,

@@ -6,15 +6,17 @@ import asyncio
 import os
 from pathlib import Path
 from time import perf_counter
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from seco_lab.remote.base import Part, Traffic
 from seco_lab.remote.errors import ChangedError, GoneError, UnreachableError
 
 
 def is_on_disk(href: str) -> bool:
-    """Whether an address is a path or a file:// URL."""
-    return urlsplit(href).scheme in ("", "file")
+    """Whether an address is a path or a file:// URL; a scheme of one letter is a disk of Windows."""
+    scheme = urlsplit(href).scheme
+    return len(scheme) < 2 or scheme == "file"
 
 
 class DiskParts:
@@ -40,7 +42,7 @@ class DiskParts:
 
 def _path(href: str) -> Path:
     parts = urlsplit(href)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else Path(href)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(href)
 
 
 def _read(path: Path, start: int, stop: int) -> Part:

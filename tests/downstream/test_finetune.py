@@ -101,3 +101,9 @@ def test_batch_mean_leaves_out_the_last():
 def test_official_input_is_zero_to_one():
     spec = official_input(CLASS_SPEC, "eurosat_jpeg")
     assert (spec.low, spec.high, spec.mean, spec.std) == ((0,) * 3, (255,) * 3, (0,) * 3, (1,) * 3)
+
+
+def test_official_input_names_units_that_it_cannot_scale():
+    assert set(official_input(CLASS_SPEC, "dn").high) == {2750.0}
+    with pytest.raises(ValueError, match="for images in eurosat_jpeg, .*, got uint16"):
+        official_input(CLASS_SPEC, "uint16")

@@ -24,7 +24,7 @@ from seco_lab.remote import (
     retries,
 )
 from seco_lab.remote.client import RangeClient
-from seco_lab.remote.disk import DiskParts
+from seco_lab.remote.disk import DiskParts, is_on_disk
 from seco_lab.remote.gate import Gate
 
 CONTENT = os.urandom(50_000)
@@ -268,6 +268,7 @@ def test_other_addresses(root):
         content, traffic = run(read_any(href))
         assert content == CONTENT[5:10]
         assert traffic.bytes == 5
+    assert is_on_disk(r"C:\scenes\B04.tif")
     with pytest.raises(UnsupportedError, match="wanted an address of https or a path, got s3://"):
         run(read_any("s3://bucket/a.bin"))
 
