@@ -105,5 +105,5 @@ def test_official_input_is_zero_to_one():
 
 def test_official_input_names_units_that_it_cannot_scale():
     assert set(official_input(CLASS_SPEC, "dn").high) == {2750.0}
-    with pytest.raises(ValueError, match="for images in eurosat_jpeg, .*, got uint16"):
+    with pytest.raises(ValueError, match=r"for images in eurosat_jpeg, .*, got uint16"):
         official_input(CLASS_SPEC, "uint16")
