@@ -76,12 +76,13 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         FileExistsError: Another process works in it.
     """
-    before = set(_claimed)
+    key = _key(folder.stat())
+    was_claimed = key in _claimed
     claim_folder(folder)
     try:
         yield
     finally:
-        for key in set(_claimed) - before:
+        if not was_claimed and key in _claimed:
             os.close(_claimed.pop(key))
 
 

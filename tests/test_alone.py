@@ -45,6 +45,17 @@ def test_work_ends_with_its_folder_gone(tmp_path):
     release_folder(parts)
 
 
+def test_what_is_claimed_meanwhile_stays_claimed(tmp_path):
+    parts, other = tmp_path / "parts", tmp_path / "other"
+    parts.mkdir()
+    other.mkdir()
+    with alone_in(parts):
+        claim_folder(other)
+    assert free(parts)
+    assert not free(other)
+    release_folder(other)
+
+
 def test_a_disk_without_locks_refuses_nobody(tmp_path, monkeypatch):
     def flock(handle, operation):
         raise OSError(errno.ENOLCK, "No locks available")
