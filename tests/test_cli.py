@@ -190,6 +190,15 @@ def test_pretrain_measures_the_contract_of_bare_weights_on_request(cube_path, ru
     assert load_encoder(tmp_path / "r")[1] == load_encoder(run_path)[1]
 
 
+def test_pretrain_tells_how_to_feed_weights_of_other_bands(cube_path, tmp_path, capsys):
+    bare = save_plain(tmp_path / "bare.pt", network())
+    args = ["pretrain", str(cube_path), "--batch", "4", "--weights", str(bare), "--spec", "imagenet"]
+    assert main([*args, "--out", str(tmp_path / "r")]) == 2
+    said = told(capsys)
+    assert "expects bands R, G, B; the data have" in said
+    assert said.endswith("--spec cube measures on the data what they are fed")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -21,7 +21,7 @@ def start_of(args: argparse.Namespace, data: Data, size_px: int) -> tuple[Encode
 
     Raises:
         ValueError: Options that mean nothing here; weights that cannot be read, or tell no contract.
-        LookupError: Unknown encoder, contract or bands.
+        LookupError: Unknown encoder, contract or bands, or bands that the data lack.
     """
     if args.weights is None:
         return _random(args, data, size_px)
@@ -34,6 +34,10 @@ def start_of(args: argparse.Namespace, data: Data, size_px: int) -> tuple[Encode
         refuse(args, f"the weights tell the bands, or --spec {MEASURED} takes those of the cube", "bands")
         spec = None if args.spec is None else contract_from(args.spec)
     weights = read_weights(args.weights, spec=spec)
+    try:
+        weights.spec.check_bands(data.cube["band"].values.tolist())
+    except LookupError as error:
+        raise LookupError(f"{error}; --spec {MEASURED} measures on the data what they are fed") from error
     return weights.encoder, replace(weights.spec, size_px=size_px)
 
 
