@@ -40,8 +40,7 @@ class Lesson:
     """What an encoder learns without labels.
 
     Attributes:
-        name: Of its cube and, for "years", of its run.
-        folder: Of its run.
+        name: Of its cube and of its run.
         cube: Places without labels.
         strength: Of the views of a pair of seasons.
         method: Learns with an encoder.
@@ -49,7 +48,6 @@ class Lesson:
     """
 
     name: str
-    folder: str
     cube: Callable[[], xr.Dataset]
     strength: Strength
     method: Callable[[ResNet], Method]
@@ -57,7 +55,7 @@ class Lesson:
 
     def learned(self, out: Path, steps: int, seed: int) -> tuple[nn.Module, InputSpec]:
         """The encoder after so many steps; goes on where it was stopped."""
-        folder, path = out / self.folder, out / f"{self.name}.zarr"
+        folder, path = out / self.name, out / f"{self.name}.zarr"
         if not path.exists():
             save_cube(self.cube(), path)
         cube = open_cube(path)
@@ -82,11 +80,11 @@ def places_near_cities(std_km: float, sensor: Sensor, dates: NDArray) -> xr.Data
 
 LESSONS = {
     "towns": Lesson(
-        "towns", "encoder", lambda: places_near_cities(5, SENTINEL2_L2A, quarters(1, years=(2022,))[0, :3]),
+        "towns", lambda: places_near_cities(5, SENTINEL2_L2A, quarters(1, years=(2022,))[0, :3]),
         CROPS, partial(MoCo, dim=64, queue_size=1024, momentum=0.97, temperature=0.1, steady=True), 3e-3,
     ),
     "years": Lesson(
-        "years", "years", lambda: places_near_cities(50, SENTINEL2_L1C, YEARS),
+        "years", lambda: places_near_cities(50, SENTINEL2_L1C, YEARS),
         PARTS, partial(SimCLR, dim=64, temperature=0.2), 2e-3,
     ),
 }  # fmt: skip

@@ -106,17 +106,18 @@ def _claim(parts: Path, wanted: dict[str, Any], overwrite: bool) -> None:
     note = parts / "made_from.json"
     if note.exists():
         try:
-            return _refuse_other(parts, json.loads(note.read_text()), wanted)
+            _refuse_other(parts, json.loads(note.read_text()), wanted)
         except FileExistsError:
             if not overwrite:
                 raise
             note.unlink()
+    if note.exists():
+        return
     # Parts without a note are what is left of a removal that was killed: nobody knows whose they are.
     for left in parts.iterdir():
         left.unlink()
     with whole_file(note) as partial:
         partial.write_text(json.dumps(wanted))
-    return None
 
 
 # What a table was made from, as it is told where two of them differ.

@@ -86,14 +86,14 @@ def verify(out: str | Path, *, sample: int = 200, seed: int = 0) -> Verification
                 damaged.append((image.patch, int(image.season)))
             counted = np.bincount(np.minimum(pixels[pixels > 0] // BIN_DN, _BINS - 1), minlength=_BINS)
             histograms[image.baseline] = histograms.get(image.baseline, 0) + counted
-    ordered = dict(sorted(histograms.items()))
+    ordered, refused = dict(sorted(histograms.items())), read_rejected(out)
     return Verification(
         path=out,
         places=seen.places,
         hashed=len(seen.sample),
         damaged=tuple(damaged),
-        rejected=_reasons(out),
-        rejected_share=_given_up(out, seen.continents),
+        rejected=_reasons(refused),
+        rejected_share=_given_up(refused, seen.continents),
         histograms=ordered,
         darkest={name: _darkest(counted) for name, counted in ordered.items()},
         shares=(seen.sums / seen.known).to_dict(),
@@ -137,19 +137,18 @@ def _darkest(counted: NDArray[np.int64]) -> float:
     return float(np.searchsorted(counted.cumsum(), 0.001 * counted.sum()) * BIN_DN)
 
 
-def _reasons(out: Path) -> DataFrame:
+def _reasons(refused: DataFrame) -> DataFrame:
     """Places given up: a row per reason, a column per continent."""
     import pandas as pd
 
-    refused = read_rejected(out)
     return pd.crosstab(refused["why"], refused["continent"])
 
 
-def _given_up(out: Path, kept: Counter[str]) -> DataFrame:
+def _given_up(refused: DataFrame, kept: Counter[str]) -> DataFrame:
     """How many places of each continent were kept and given up, and the share of the latter."""
     import pandas as pd
 
-    gone = read_rejected(out)["continent"].value_counts()
+    gone = refused["continent"].value_counts()
     both = pd.DataFrame({"kept": pd.Series(kept, dtype=int), "given_up": gone}).fillna(0).astype(int)
     both["share"] = both["given_up"] / (both["kept"] + both["given_up"])
     return both

@@ -167,13 +167,11 @@ def slopes(
     """The sums of :func:`blends` with their derivatives to the east and to the north (per metre)."""
     found = []
     for parts in _parts(frame, mixtures):
-        down, across = (
-            _down(parts, [part.y.matrix for part in parts]),
-            _across([part.x.matrix for part in parts]),
-        )
+        down = _down(parts, [part.y.matrix for part in parts])
+        across = _across([part.x.matrix for part in parts]).T
         east = down @ _across([part.x.slope for part in parts]).T
-        north = _down(parts, [part.y.slope for part in parts]) @ across.T
-        found.append((down @ across.T, east, north))
+        north = _down(parts, [part.y.slope for part in parts]) @ across
+        found.append((down @ across, east, north))
     return found
 
 
