@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from seco_lab.places.utm import utm_zone
 if TYPE_CHECKING:
     import geopandas
     import xarray as xr
+    from pyproj import Transformer
 
 
 def utm_epsg(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
@@ -20,6 +22,14 @@ def utm_epsg(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int32]:
     known = np.isfinite(lon) & np.isfinite(lat)
     zone = utm_zone(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
     return np.where(known, np.where(lat >= 0, 32600, 32700) + zone, 0).astype(np.int32)
+
+
+@lru_cache(maxsize=256)
+def _transformer(from_epsg: int, to_epsg: int) -> Transformer:
+    """The way from one coordinate system to another, x before y; making it takes longer than going it."""
+    from pyproj import Transformer
+
+    return Transformer.from_crs(from_epsg, to_epsg, always_xy=True)
 
 
 def utm_corner(
@@ -36,16 +46,13 @@ def utm_corner(
     Returns:
         ``epsg`` (0 where unknown), ``x0`` and ``y0`` in metres (NaN where unknown), each of shape (P,).
     """
-    from pyproj import Transformer
-
     lon, lat = np.asarray(lon, float), np.asarray(lat, float)
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
     epsg = utm_epsg(lon, lat)
     x0, y0 = np.full(lon.shape, np.nan), np.full(lon.shape, np.nan)
     for code in np.unique(epsg[epsg > 0]):
         here = epsg == code
-        to_utm = Transformer.from_crs(4326, int(code), always_xy=True)
-        x, y = to_utm.transform(lon[here], lat[here])
+        x, y = _transformer(4326, int(code)).transform(lon[here], lat[here])
         x0[here], y0[here] = x - width / 2 * pixel_size_m, y + height / 2 * pixel_size_m
     return epsg, x0, y0
 
@@ -64,14 +71,11 @@ def centres_of(
     Returns:
         ``lon`` and ``lat`` in degrees WGS 84, each of shape (P,).
     """
-    from pyproj import Transformer
-
     epsg, x, y = np.asarray(epsg), np.asarray(x0, float) + side_m / 2, np.asarray(y0, float) - side_m / 2
     lon, lat = np.empty(x.shape), np.empty(x.shape)
     for code in np.unique(epsg):
         here = epsg == code
-        to_degrees = Transformer.from_crs(int(code), 4326, always_xy=True)
-        lon[here], lat[here] = to_degrees.transform(x[here], y[here])
+        lon[here], lat[here] = _transformer(int(code), 4326).transform(x[here], y[here])
     return lon, lat
 
 

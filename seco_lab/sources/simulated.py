@@ -18,13 +18,14 @@ from seco_lab.world.acquisition import clearest
 from seco_lab.world.climate import days_of
 from seco_lab.world.events import CHANGES, EventWindow
 from seco_lab.world.frame import Frame, canvas
-from seco_lab.world.render import View, render
-from seco_lab.world.scene import build_scene
+from seco_lab.world.render import View, render_each
+from seco_lab.world.scene import Scene, build_scenes
 from seco_lab.world.truth import change_between, truth_on
 
 MAX_LAT = 84.0  # UTM ends here
 _GRID_M = 20.0  # corners lie on the lattice of the 20 m bands
 _FIRST_DATE, _LAST_DATE = np.datetime64("1678-01-01"), np.datetime64("2261-12-31")
+_SCENES_AT_ONCE, _PIXELS_AT_ONCE = 16, 1 << 16  # limits of what is drawn together
 _QUIET = 200  # a progress bar appears from this many patches on
 
 
@@ -133,9 +134,9 @@ class SimulatedSource:
         """
         days, sites = self._sites(places, dates, size_px)
         rows = []
-        for site, wanted in self._each(sites, days):
-            scene = build_scene(site.frame, self.change_window)
-            rows.append([truth_on(scene, int(day), site.window) for day in wanted])
+        for part, scenes in self._scenes(sites):
+            for scene, site, wanted in zip(scenes, sites[part], days[part], strict=True):
+                rows.append([truth_on(scene, int(day), site.window) for day in wanted])
         return truth_dataset(places, rows)
 
     def change(
@@ -162,8 +163,9 @@ class SimulatedSource:
         pair = np.array([_dates(before).item(), _dates(after).item()], "datetime64[D]")
         days, sites = self._sites(places, pair, size_px)
         masks = [
-            change_between(build_scene(site.frame, self.change_window), int(d[0]), int(d[1]), site.window)
-            for site, d in self._each(sites, days)
+            change_between(scene, *map(int, both), site.window)
+            for part, scenes in self._scenes(sites)
+            for scene, site, both in zip(scenes, sites[part], days[part], strict=True)
         ]
         coords = {"patch": [place.name for place in places]}
         attrs = {"change_names": list(CHANGES), "before": str(pair[0]), "after": str(pair[1])}
@@ -186,9 +188,14 @@ class SimulatedSource:
                 row[:] = [clearest(site.frame, int(d), self.max_cloud, self.within_days) for d in row]
         return days, sites
 
-    def _each(self, sites: list[_Site], days: NDArray[np.int64]) -> Iterator[tuple[_Site, NDArray[np.int64]]]:
-        pairs = zip(sites, days, strict=True)
-        return iter(tqdm(pairs, total=len(sites), desc="simulating", disable=len(sites) < _QUIET or None))
+    def _scenes(self, sites: list[_Site]) -> Iterator[tuple[slice, list[Scene]]]:
+        """Some sites at a time, with their scenes; small scenes cost less together than one by one."""
+        at_once = min(max(_PIXELS_AT_ONCE // sites[0].window[2] ** 2, 1), _SCENES_AT_ONCE)
+        with tqdm(total=len(sites), desc="simulating", disable=len(sites) < _QUIET or None) as bar:
+            for start in range(0, len(sites), at_once):
+                part = slice(start, start + at_once)
+                yield part, build_scenes([site.frame for site in sites[part]], self.change_window)
+                bar.update(len(sites[part]))
 
     def _cube(
         self,
@@ -206,11 +213,13 @@ class SimulatedSource:
         cloud, truths = np.zeros(days.shape, np.float32), []
         windows = {site.window for site in sites}  # a view prepares its bands once, and few windows differ
         views = {window: View(self.sensor, names, window, self.clouds) for window in windows}
-        for row, (site, wanted) in enumerate(self._each(sites, days)):
-            scene = build_scene(site.frame, self.change_window)
-            pixels[row], cloud[row] = render(scene, wanted, views[site.window])
+        for part, scenes in self._scenes(sites):
+            drawn = render_each(scenes, days[part], [views[site.window] for site in sites[part]])
+            for row, each in enumerate(drawn, part.start):
+                pixels[row], cloud[row] = each
             if labelled:
-                truths.append(truth_on(scene, int(wanted[0]), site.window))
+                each = zip(scenes, days[part], sites[part], strict=True)
+                truths += [truth_on(scene, int(wanted[0]), site.window) for scene, wanted, site in each]
         return make_cube(
             pixels,
             patch=[place.name for place in places],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ _SWING = np.array([0.5, 0.25, 1.05, 0.62, 1.35, 1.1])
 _DRY_SUMMERS = ((15.0, 28.0), (-120.0, 6.0), (-71.5, 3.0), (19.0, 4.0), (122.0, 12.0))
 _DRY = np.array([0.2, 0.15, 0.9, 0.24, 0.22, 0.3])
 _ONE_HOT = np.eye(6)
+_SPELL_DAYS = (11, 17)  # of warmth and of rain
 _EPOCH_DAY = np.datetime64("1970-01-01", "D")
 
 
@@ -42,6 +44,16 @@ class Climate:
     summer_dry: NDArray[np.float64]
     south: NDArray[np.float64]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Climate]) -> Climate:
+        """That of all points of several, one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def of(self, part: slice) -> Climate:
+        """That of some of the points."""
+        return Climate(*(getattr(self, field.name)[part] for field in fields(self)))
+
 
 def group_shares(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
     """Shares of the six Köppen groups around points, bilinear between cells, shape (n, 6)."""
@@ -56,6 +68,14 @@ def group_shares(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
     return shares
 
 
+def mixed(shares: NDArray[np.float64], of_group: NDArray) -> NDArray[np.float64]:
+    """Means of what each group has, shape (groups,) or (groups, k), by their shares, shape (..., groups).
+
+    A matrix product may round a row otherwise when other rows lie beside it; this sum does not.
+    """
+    return sum(np.multiply.outer(shares[..., k], each) for k, each in enumerate(of_group))
+
+
 def climate_at(lon: ArrayLike, lat: ArrayLike) -> Climate:
     """Climate of points given in degrees, each array of shape (n,)."""
     lat = np.asarray(lat, float)
@@ -64,9 +84,9 @@ def climate_at(lon: ArrayLike, lat: ArrayLike) -> Climate:
     land[..., 0] *= 0.02  # the climate of a coast is that of its land
     land /= land.sum(-1, keepdims=True)
     away = np.abs(lat)
-    mean_c = 27.0 - 0.0085 * away**2 + land @ _WARMER_C
-    swing_c = np.maximum(1.5, 0.25 * away * (land @ _SWING))
-    dry = land @ _DRY
+    warmer_c, swing, dry = mixed(land, _WARMER_C), mixed(land, _SWING), mixed(land, _DRY)
+    mean_c = 27.0 - 0.0085 * away**2 + warmer_c
+    swing_c = np.maximum(1.5, 0.25 * away * swing)
     west = sum(np.exp(-(((np.asarray(lon, float) - at) / wide) ** 2)) for at, wide in _DRY_SUMMERS)
     mediterranean = land[..., 3] * np.exp(-(((away - 37.5) / 6.0) ** 2)) * np.minimum(west, 1.0)
     monsoon = (0.35 * land[..., 1] + 0.08 * land[..., 2]) / (1 + np.exp((away - 26.0) / 1.5))
@@ -75,33 +95,49 @@ def climate_at(lon: ArrayLike, lat: ArrayLike) -> Climate:
 
 
 def year_phase(days: ArrayLike, south: ArrayLike) -> NDArray[np.float64]:
-    """Share of the year since midwinter (about 15 January in the north), shape (T, n)."""
-    days = np.asarray(days, float)
-    return (((days[:, None] - 15.0) / 365.2425 + 0.5 * np.atleast_1d(south)[None]) % 1.0).astype(float)
+    """Share of the year since midwinter (about 15 January in the north), shape (T, n).
+
+    Args:
+        days: Shape (T,) for all points alike, or (T, n).
+        south: 1 for points south of the equator, else 0, shape (n,).
+    """
+    days = _by_point(days).astype(float)
+    return (((days - 15.0) / 365.2425 + 0.5 * np.atleast_1d(south)[None]) % 1.0).astype(float)
 
 
-def weather(days: NDArray[np.int64], climate: Climate, salt: int) -> tuple[NDArray, NDArray, NDArray]:
+def _by_point(days: ArrayLike) -> NDArray:
+    """Days of shape (T,) as (T, 1)."""
+    days = np.asarray(days)
+    return days[:, None] if days.ndim == 1 else days
+
+
+def weather(days: NDArray[np.int64], climate: Climate, salt: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     """Phase of the year, temperature (Celsius) and moisture (0 to 1) on given days, each (T, n).
 
     Weather is common to a zone: a spell of some ten days is warmer or colder, wetter or drier.
+
+    Args:
+        days: Shape (T,) for all points alike, or (T, n).
+        climate: Of n points.
+        salt: Of the zone, or of that of each point, shape (n,).
     """
     phase = year_phase(days, climate.south)
     warmth = -np.cos(2 * np.pi * phase)
-    spell, rain = _spells(days, np.array([11, 17]), np.array([salt, salt + 1]))[..., None]
+    spell, rain = (
+        _spells(_by_point(days), length, np.asarray(salt) + k) for k, length in enumerate(_SPELL_DAYS)
+    )
     temperature = climate.mean_c + climate.swing_c * warmth + 2.5 * spell
     moisture = 1.0 - climate.dry - climate.summer_dry * warmth + 0.15 * rain
     return phase, temperature, np.clip(moisture, 0.02, 1.0)
 
 
-def _spells(
-    days: NDArray[np.int64], lengths: NDArray[np.int64], salts: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Smooth noises in time, about -1 to 1, one a length and salt, shape (noises, T)."""
-    scaled = np.asarray(days, float) / lengths[:, None]
+def _spells(days: NDArray[np.int64], length: int, salt: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Smooth noise in time, about -1 to 1, of the shape that days and salts have together."""
+    scaled = days.astype(float) / length
     left = np.floor(scaled).astype(np.int64)
     f = scaled - left
     f = f * f * (3 - 2 * f)
-    start, end = uniform(salts[:, None], np.stack([left, left + 1]))
+    start, end = uniform(salt, np.stack([left, left + 1]))
     return (start * (1 - f) + end * f) * 2.0 - 1.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from seco_lab.places.land import is_land
 from seco_lab.world.cells import Cells, cells
-from seco_lab.world.climate import Climate, climate_at
+from seco_lab.world.climate import Climate, climate_at, mixed
 from seco_lab.world.frame import Frame, lonlat_of
 from seco_lab.world.hashing import draws, uniform
 from seco_lab.world.noise import blends, noise_at
@@ -83,8 +84,12 @@ class Districts:
     @cached_property
     def present(self) -> NDArray[np.int64]:
         """Characters that the window really shows."""
-        seen = np.bincount(self.index.ravel(), minlength=len(self.key)) > 0
-        return np.flatnonzero(np.bincount(self.character[seen]))
+        return np.flatnonzero(np.bincount(self.character[self.seen]))
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which districts the window really shows, shape (D,)."""
+        return np.bincount(self.index.ravel(), minlength=len(self.key)) > 0
 
     def at(self, values: NDArray) -> NDArray:
         """A value of each district, shape (D,), at its pixels, shape (size, size)."""
@@ -99,21 +104,43 @@ class Districts:
         return draws(self.key, stream)
 
 
-def districts(frame: Frame) -> Districts:
-    """The districts of a window; their borders wind a little."""
+def districts(frames: Sequence[Frame]) -> list[Districts]:
+    """The districts of each window; what belongs to a district is found for those of all windows at once."""
+    found = [_outlines(frame) for frame in frames]
+    counts = [len(each.key) for each in found]
+
+    def by_district(of_windows: Sequence[int]) -> NDArray[np.int64]:
+        return np.repeat(of_windows, counts)
+
+    x, y = np.concatenate([_middles(frame, each) for frame, each in zip(frames, found, strict=True)], 1)
+    key = np.concatenate([each.key for each in found])
+    lon, lat = lonlat_of(by_district([frame.epsg for frame in frames]), x, y)
+    climate = climate_at(lon, lat)
+    salts = np.stack([by_district([frame.salt(word) for frame in frames]) for word in _WIDE])
+    wide = noise_at(x, y, np.array(list(_WIDE.values()))[:, None], salts)
+    rugged, soil = _squash(wide[0] + 0.3), _soil(wide[1:], key)
+    salts = by_district([frame.salt("character") for frame in frames])
+    near = noise_at(x, y, 3_500, salts, layers=len(Character))
+    character = np.where(is_land(lon, lat), _characters(key, climate, rugged, near), int(Character.WATER))
+    parts, stop = [], 0
+    for each, count in zip(found, counts, strict=True):
+        part, stop = slice(stop, stop + count), stop + count
+        of = (character[part], key[part], climate.of(part), soil[part], rugged[part])
+        parts.append(Districts(each.index, each.border_m(), *of, each))
+    return parts
+
+
+def _outlines(frame: Frame) -> Cells:
+    """Where the districts of a window lie; their borders wind a little."""
     gx, gy = frame.grid
     salt = frame.salt("district")
     warp_x, warp_y = blends(frame, *([(110.0, 500, salt + k), (25.0, 110, salt + k + 1)] for k in (1, 3)))
-    found = cells(gx + warp_x, gy + warp_y, frame.origin, DISTRICT_M, salt, reach_m=240.0)
-    key = found.key
-    x, y = found.centre[:, 0] + frame.origin[0], found.centre[:, 1] + frame.origin[1]
-    lon, lat = lonlat_of(frame.epsg, x, y)
-    climate = climate_at(lon, lat)
-    wide = noise_at(x, y, list(_WIDE.values()), [frame.salt(word) for word in _WIDE])
-    rugged = _squash(wide[0] + 0.3)
-    character = _characters(frame, x, y, key, climate, rugged, ~is_land(lon, lat))
-    soil = _soil(wide[1:], key)
-    return Districts(found.index, found.border_m(), character, key, climate, soil, rugged, found)
+    return cells(gx + warp_x, gy + warp_y, frame.origin, DISTRICT_M, salt, reach_m=240.0)
+
+
+def _middles(frame: Frame, found: Cells) -> NDArray[np.float32]:
+    """Eastings and northings of the middles of cells, shape (2, M)."""
+    return found.centre.T + np.array(frame.origin, np.float32)[:, None]
 
 
 def _squash(value: NDArray) -> NDArray[np.float32]:
@@ -129,20 +156,24 @@ def _soil(wide: NDArray, key: NDArray) -> NDArray[np.float32]:
     return np.stack(parts, -1)
 
 
-def _characters(
-    frame: Frame, x: NDArray, y: NDArray, key: NDArray, climate: Climate, rugged: NDArray, sea: NDArray
-) -> NDArray[np.int64]:
-    """The character of each district: drawn by climate, with neighbours more alike than chance."""
+def _characters(key: NDArray, climate: Climate, rugged: NDArray, near: NDArray) -> NDArray[np.int64]:
+    """The character of each district: drawn by climate, with neighbours more alike than chance.
+
+    Args:
+        key: Hash of each district, shape (D,).
+        climate: At their middles.
+        rugged: Steepness of the relief, shape (D,).
+        near: A noise for each character, shape (characters, D).
+    """
     shares = climate.groups.copy()
     shares[:, 0] = 0.0
     shares[shares.sum(-1) < 1e-6, 3] = 1.0  # islands that the climate map does not know are temperate
-    weights = (shares / np.maximum(shares.sum(-1, keepdims=True), 1e-6)) @ _WEIGHTS
+    weights = mixed(shares / np.maximum(shares.sum(-1, keepdims=True), 1e-6), _WEIGHTS)
     weights[:, Character.FIELDS] *= 1.5 - rugged
     weights[:, Character.WILD] *= 0.6 + 0.8 * rugged
     cold = 1 / (1 + np.exp(0.8 * (climate.mean_c + 12 - 6 * rugged)))
     weights[:, Character.ICE] += 3.0 * cold
     score = np.log(np.maximum(weights, 1e-9))
-    near = noise_at(x, y, 3_500, frame.salt("character"), layers=len(Character))
     gumbel = -np.log(-np.log(np.clip(uniform(50, key[:, None], np.arange(len(Character))), 1e-6, 1 - 1e-6)))
     score += 0.7 * near.T + 0.75 * gumbel
-    return np.where(sea, int(Character.WATER), score.argmax(-1))
+    return score.argmax(-1)

@@ -79,9 +79,10 @@ class Frame:
 _RADIUS_M = 0.9996 * 6_367_449.146  # of the rectifying sphere of WGS 84, times UTM's scale
 
 
-def lonlat_of(epsg: int, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def lonlat_of(epsg: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude of UTM coordinates in degrees, good to some metres (Krueger's series)."""
-    xi = (np.asarray(y, float) - (10_000_000.0 if epsg >= 32700 else 0.0)) / _RADIUS_M
+    epsg = np.asarray(epsg)
+    xi = (np.asarray(y, float) - np.where(epsg >= 32700, 10_000_000.0, 0.0)) / _RADIUS_M
     eta = (np.asarray(x, float) - 500_000.0) / _RADIUS_M
     turned = xi - 8.3773e-4 * np.sin(2 * xi) * np.cosh(2 * eta)
     drawn = eta - 8.3773e-4 * np.cos(2 * xi) * np.sinh(2 * eta)

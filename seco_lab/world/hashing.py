@@ -32,8 +32,8 @@ def _folded(value: int, parts: tuple[int | str, ...]) -> int:
     return value
 
 
-_STEPS = tuple((np.uint32(odd), np.uint32(odd & 0xFFFF)) for odd in _ODD * 2)
 # Arrays without axes: numpy takes them faster than its scalars.
+_STEPS = tuple((np.array(odd, np.uint32), np.array(odd & 0xFFFF, np.uint32)) for odd in _ODD * 2)
 _S8, _S15, _S16, _HIGHEST = (np.array(k, np.uint32) for k in (8, 15, 16, 1 << 31))
 _FIRST, _SECOND = (np.array(odd, np.uint32) for odd in (0x7FEB352D, 0x846CA68B))
 _UNIT = np.array(2**-24, np.float32)
@@ -118,54 +118,63 @@ def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:
     return _unit(scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK)))
 
 
-def centred_grids(
-    salts: Sequence[int], rows: Sequence[range], columns: Sequence[range], *, spreads: Sequence[float]
-) -> list[NDArray[np.float32]]:
-    """Numbers around 0 on several grids: those of :func:`uniform` for (row, column), moved and stretched.
-
-    Small grids cost mostly the calls, so all of them go through the hash together.
+class Grids:
+    """Several grids whose numbers are drawn in one pass; small ones cost mostly the calls.
 
     Args:
-        salts: One a grid.
-        rows: First coordinates of each grid.
-        columns: Second coordinates of each grid.
+        heights: Rows of each grid.
+        widths: Columns of each grid.
         spreads: Distance between the least and the greatest number of each grid.
     """
-    heights = [len(r) for r in rows]
-    sizes = [len(r) * len(c) for r, c in zip(rows, columns, strict=True)]
-    points = _joined([*rows, *columns])
-    by_row, by_column = points[: sum(heights)], points[sum(heights) :]
-    by_row *= _STEPS[0][0]
-    by_row ^= np.array([salt & _MASK for salt in salts], np.uint32).repeat(heights)
-    by_row += _STEPS[0][1]
-    scramble(by_row)
-    by_column *= _STEPS[1][0]
-    mixed = np.empty(sum(sizes), np.uint32)
-    grids, row, column, start = [], 0, 0, 0
-    for height, size in zip(heights, sizes, strict=True):
-        grid, width = slice(start, start + size), size // height
-        np.bitwise_xor.outer(
-            by_row[row : row + height],
-            by_column[column : column + width],
-            out=mixed[grid].reshape(height, width),
-        )
-        grids.append((grid, height))
-        row, column, start = row + height, column + width, start + size
-    mixed += _STEPS[1][1]
-    # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
-    scramble(mixed)
-    mixed ^= _HIGHEST
-    numbers = mixed.view(np.int32).astype(np.float32)
-    numbers *= (np.array(spreads, np.float32) * np.float32(2**-32)).repeat(sizes)
-    return [numbers[grid].reshape(height, -1) for grid, height in grids]
+
+    def __init__(self, heights: Sequence[int], widths: Sequence[int], *, spreads: Sequence[float]) -> None:
+        self._shapes = list(zip(heights, widths, strict=True))
+        self._row, self._row_of = _counted(heights)
+        self._column, self._column_of = _counted(widths)
+        # Where the row and the column of each point stand among those of all grids.
+        begins = zip(accumulate(heights, initial=0), accumulate(widths, initial=0), strict=True)
+        pairs = [
+            np.reshape(begin, (2, 1)) + np.indices(shape).reshape(2, -1)
+            for begin, shape in zip(begins, self._shapes, strict=False)
+        ]
+        self._by_row, self._by_column = np.concatenate(pairs, 1)
+        sizes = [height * width for height, width in self._shapes]
+        self._parts = [slice(stop - size, stop) for size, stop in zip(sizes, accumulate(sizes), strict=True)]
+        self._spread = (np.array(spreads, np.float32) * np.float32(2**-32)).repeat(sizes)
+
+    def centred(
+        self, salts: Sequence[int], rows: NDArray[np.int64], columns: NDArray[np.int64]
+    ) -> list[NDArray[np.float32]]:
+        """Numbers around 0: those of :func:`uniform` for (row, column), moved and stretched.
+
+        Args:
+            salts: One a grid.
+            rows: First row of each grid.
+            columns: First column of each grid.
+        """
+        by_row = rows.astype(np.uint32).take(self._row_of, mode="clip")
+        by_row += self._row
+        by_row *= _STEPS[0][0]
+        by_row ^= np.array([salt & _MASK for salt in salts], np.uint32).take(self._row_of, mode="clip")
+        by_row += _STEPS[0][1]
+        by_column = columns.astype(np.uint32).take(self._column_of, mode="clip")
+        by_column += self._column
+        by_column *= _STEPS[1][0]
+        mixed = scramble(by_row).take(self._by_row, mode="clip")
+        mixed ^= by_column.take(self._by_column, mode="clip")
+        mixed += _STEPS[1][1]
+        # With the first bit turned over, the unsigned number minus a half of its range is the signed one.
+        scramble(mixed)
+        mixed ^= _HIGHEST
+        numbers = mixed.view(np.int32).astype(np.float32)
+        numbers *= self._spread
+        return [numbers[part].reshape(shape) for part, shape in zip(self._parts, self._shapes, strict=True)]
 
 
-def _joined(ranges: Sequence[range]) -> NDArray[np.uint32]:
-    """The numbers of all ranges, one range after the other."""
-    lengths = [len(r) for r in ranges]
-    before = accumulate(lengths, initial=0)
-    shifts = np.array([r.start - start for r, start in zip(ranges, before, strict=False)])
-    return (shifts.repeat(lengths) + np.arange(sum(lengths))).astype(np.uint32)
+def _counted(lengths: Sequence[int]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Numbers from 0 on for each length, one after the other, and which length each belongs to."""
+    counted = np.concatenate([np.arange(length, dtype=np.uint32) for length in lengths])
+    return counted, np.arange(len(lengths)).repeat(lengths)
 
 
 TABLE = 512

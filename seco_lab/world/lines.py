@@ -13,6 +13,7 @@ from seco_lab.world.patchwork import Layer, edge, stripe
 from seco_lab.world.water import waters
 
 _WIDEST_M = 190.0  # half of the widest river
+_BANKS_M = 65.0  # no tree of a bank reaches farther from the water
 
 
 # Winding lines: wavelength in metres, and how strongly they bend at a quarter of it.
@@ -52,14 +53,16 @@ def _rivers(frame: Frame, place: Districts, away: NDArray[np.float32]) -> list[L
     if away.min() > _WIDEST_M + 60:
         return []
     salt = frame.salt("river width")
-    width, dried, bank, woods = blends(
+    (width,) = blends(frame, [(0.75, 6_000, salt), (0.12, 300, salt + 1)])
+    half = np.clip(46 * np.exp(width), 14, _WIDEST_M)
+    if (half - away).max() < -_BANKS_M:
+        return []
+    dried, bank, woods = blends(
         frame,
-        [(0.75, 6_000, salt), (0.12, 300, salt + 1)],
         [(1.0, 5_000, salt + 2)],
         [(16.0, 1_500, salt + 3), (9.0, 70, salt + 4)],
         [(1.0, 2_500, salt + 5)],
     )
-    half = np.clip(46 * np.exp(width), 14, _WIDEST_M)
     arid = place.at(place.climate.dry > 0.75)
     gate = place.at(place.character != Character.WATER).astype(np.float32)
     wet = gate.copy()
@@ -92,15 +95,17 @@ def _motorways(frame: Frame, place: Districts, away: NDArray[np.float32]) -> lis
     trees = Layer(row, Kind.HEDGE, 4, None, 8.0)
     road = Layer(stripe(away, 2 * broad) * gate, Kind.ASPHALT, 11, COVER["highway"])
     strip = Layer(stripe(away, 4.5) * gate * (broad > 9) * np.float32(0.7), Kind.GRASS, 12)
-    return [verge, trees, road, strip, _ramps(frame, away, gate, salt)]
+    return [verge, trees, road, strip, *_ramps(frame, away, gate, salt)]
 
 
-def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> Layer:
+def _ramps(frame: Frame, away: NDArray, gate: NDArray, salt: int) -> list[Layer]:
     """Slip roads and crossings: a second zero line, seen only near the motorway."""
-    (other,) = distances(frame, "ramp")
     reach, some = blends(frame, [(60.0, 900, salt + 5)], [(1.0, 1_300, salt + 6)])
     near = edge(110 + reach - away) * (some > 0.1)
-    return Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])
+    if not near.any():
+        return []
+    (other,) = distances(frame, "ramp")
+    return [Layer(stripe(other, 9.0) * near * gate, Kind.ASPHALT, 13, COVER["highway"])]
 
 
 def _small_roads(frame: Frame, place: Districts, road: NDArray[np.float32]) -> list[Layer]:
@@ -114,7 +119,7 @@ def _small_roads(frame: Frame, place: Districts, road: NDArray[np.float32]) -> l
             Layer(stripe(road, 7.0) * gate * np.float32(0.85), Kind.ASPHALT, 14, COVER["minor_road"])
         )
     woods = place.among(Character.FOREST, Character.WILD, Character.BARE)
-    some = woods & (place.draw(61) < 0.7)
+    some = woods & place.seen & (place.draw(61) < 0.7)
     if some.any():
         (path,) = distances(frame, "path")
         seen = place.at(0.35 + 0.65 * place.draw(62)) * (noise(frame, 1_100, salt + 2) > -0.3)

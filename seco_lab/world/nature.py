@@ -88,16 +88,15 @@ def forest(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(150, 3, salt + 3, weight=0.7),
         _stands(frame, "forest", 700),
     )
-    conifer = mix < place.at(needle - 0.5)
-    leafy = place.at(np.where(tropical, int(Kind.RAINFOREST), int(Kind.BROADLEAF)))
-    kind = np.where(conifer, int(Kind.CONIFER), leafy)
+    kind = place.at(np.where(tropical, np.uint8(Kind.RAINFOREST), np.uint8(Kind.BROADLEAF)))
+    kind[mix < place.at(needle - 0.5)] = Kind.CONIFER
     open_ground = gaps > place.at(2.4 - 1.2 * place.draw(42) ** 4)
-    kind = np.where(open_ground, int(Kind.CLEARING), kind).astype(np.uint8)
+    kind[open_ground] = Kind.CLEARING
     crowns += 2.2 * white(frame.column, frame.row, frame.size, salt)
     shade += place.at(0.03 + 0.05 * place.draw(43)) * crowns
     texture += 0.3 * crowns
     key = hashed(3, _slices(frame, "forest", stands, 1), kind)
-    cover = np.where(open_ground, COVER["herbaceous"], COVER["forest"]).astype(np.uint8)
+    cover = np.where(open_ground, np.uint8(COVER["herbaceous"]), np.uint8(COVER["forest"]))
     return Patchwork(kind, key, texture, shade, cover), []
 
 
@@ -116,11 +115,11 @@ def wild(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     )
     green = (1 - fine) * wide + fine * narrow
     bareness = place.at(place.climate.dry - 0.45 + 1.6 * (place.draw(44) - 0.5))
-    polar = place.at(place.climate.groups[:, 5] > 0.5)
-    kind = np.where(shrubby > place.at(1.5 * (place.draw(45) - 0.35)), int(Kind.SHRUB), int(Kind.GRASS))
-    kind = np.where(polar, int(Kind.TUNDRA), kind)
-    rock = np.where(place.at(place.draw(46)) < 0.5, int(Kind.ROCK), int(Kind.SOIL))
-    kind = np.where(green + 1.2 < bareness * 2.2, rock, kind).astype(np.uint8)
+    polar = place.climate.groups[:, 5] > 0.5
+    kind = place.at(np.where(polar, np.uint8(Kind.TUNDRA), np.uint8(Kind.GRASS)))
+    kind[(shrubby > place.at(1.5 * (place.draw(45) - 0.35))) & ~place.at(polar)] = Kind.SHRUB
+    rock = place.at(np.where(place.draw(46) < 0.5, np.uint8(Kind.ROCK), np.uint8(Kind.SOIL)))
+    kind = np.where(green + 1.2 < bareness * 2.2, rock, kind)
     grain += 1.5 * white(frame.column, frame.row, frame.size, salt)
     texture = 0.75 * green + 0.35 * grain
     shade = 0.06 * shrubby + place.at(0.03 + 0.06 * place.draw(52)) * grain
@@ -147,7 +146,7 @@ def bare(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         [(0.02, 30, salt + 2)],
         _stands(frame, "bare", 600),
     )
-    kind = np.where(patches > 1.2, np.uint8(Kind.ROCK), kind).astype(np.uint8)
+    kind[patches > 1.2] = Kind.ROCK
     shade = np.where(kind == Kind.SAND, 0.10 * (np.abs(dunes) - 0.8), 0.07 * patches) + ripples
     key = hashed(7, _slices(frame, "bare", stands, 2), kind)
     cover = np.full(kind.shape, COVER["bare"], np.uint8)
@@ -163,7 +162,7 @@ def wetland(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(120, 4, salt + 1, weight=0.8),
         _stands(frame, "wetland", 400),
     )
-    kind = np.where(level > 0.6, int(Kind.SHRUB), int(Kind.REED)).astype(np.uint8)
+    kind = np.where(level > 0.6, np.uint8(Kind.SHRUB), np.uint8(Kind.REED))
     texture += 0.3 * white(frame.column, frame.row, frame.size, salt)
     key = hashed(9, _slices(frame, "wetland", stands, 2), kind)
     cover = np.full(kind.shape, COVER["wetland"], np.uint8)
@@ -182,9 +181,8 @@ def ice(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
         octaves(160, 3, salt + 1, weight=0.03),
         _stands(frame, "ice", 800),
     )
-    kind = np.where(level > 1.0 + 0.8 * place.at(place.draw(49)), int(Kind.ROCK), int(Kind.ICE)).astype(
-        np.uint8
-    )
+    rock = level > 1.0 + 0.8 * place.at(place.draw(49))
+    kind = np.where(rock, np.uint8(Kind.ROCK), np.uint8(Kind.ICE))
     key = hashed(11, _slices(frame, "ice", stands, 1), kind)
     cover = np.full(kind.shape, COVER["snow_ice"], np.uint8)
     return Patchwork(kind, key, 0.3 * level, shade, cover), []

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seco_lab.world.frame import PIXEL_M, Frame
-from seco_lab.world.hashing import centred_grids, uniform
+from seco_lab.world.hashing import Grids, uniform
 
 # A spline mixes neighbours and so shrinks the spread; this brings noise back to unit variance.
 _GAIN = 3.6
@@ -108,8 +108,12 @@ def _axis(offset_m: float, size: int, wavelength: float, falling: bool) -> _Axis
     tapes = _tapes(phase_m, size, wavelength, falling=falling)
     start = round((offset_m - phase_m) / PIXEL_M) - _skipped(wavelength)
     start = tapes.shape[1] - size - start if falling else start
-    points = 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
-    return _Axis(*tapes[:, start : start + size, :points])
+    return _Axis(*tapes[:, start : start + size, : _points(size, wavelength)])
+
+
+def _points(size: int, wavelength: float) -> int:
+    """How many lattice points a line of pixels needs."""
+    return 4 + math.ceil((size - 1) * PIXEL_M / wavelength)
 
 
 class _Lattice(NamedTuple):
@@ -120,21 +124,33 @@ class _Lattice(NamedTuple):
     x: _Axis
 
 
+@lru_cache(maxsize=1024)
+def _grids(size: int, octaves: tuple[tuple[float, Wavelength], ...]) -> tuple[NDArray[np.float64], Grids]:
+    """What the lattices of some noises, told by weight and wavelength, share in all windows of a size.
+
+    Returns:
+        Their wavelengths along x and along y, shape (2, octaves), and their grids.
+    """
+    waves = np.array([wave if isinstance(wave, tuple) else (wave, wave) for _, wave in octaves], float).T
+    columns, rows = ([_points(size, wave) for wave in along] for along in waves.tolist())
+    return waves, Grids(rows, columns, spreads=[2 * _GAIN * weight for weight, _ in octaves])
+
+
 def _lattices(frame: Frame, wanted: Sequence[Octave]) -> list[_Lattice]:
     """The lattice of each noise, its numbers times its weight."""
     west, north = frame.start
-    south = north - (frame.size - 1) * PIXEL_M
-    across, down, columns, rows = [], [], [], []
-    for _, wave, _ in wanted:
-        wave_x, wave_y = wave if isinstance(wave, tuple) else (wave, wave)
-        column, row = math.floor(west / wave_x) - 1, math.floor(south / wave_y) - 1
-        across.append(_axis(west - column * wave_x, frame.size, wave_x, False))
-        down.append(_axis(south - row * wave_y, frame.size, wave_y, True))
-        columns.append(range(column, column + across[-1].matrix.shape[1]))
-        rows.append(range(row, row + down[-1].matrix.shape[1]))
-    salts, spreads = [salt for _, _, salt in wanted], [2 * _GAIN * weight for weight, _, _ in wanted]
-    grids = centred_grids(salts, rows, columns, spreads=spreads)
-    return [_Lattice(*each) for each in zip(grids, down, across, strict=True)]
+    corner = np.array([[west], [north - (frame.size - 1) * PIXEL_M]])
+    waves, grids = _grids(frame.size, tuple([(weight, wave) for weight, wave, _ in wanted]))
+    first = np.floor(corner / waves) - 1
+    (across, down), salts = (corner - first * waves).tolist(), [salt for _, _, salt in wanted]
+    wave_x, wave_y = waves.tolist()
+    columns, rows = first.astype(np.int64)
+    return [
+        _Lattice(values, _axis(y, frame.size, along_y, True), _axis(x, frame.size, along_x, False))
+        for values, x, y, along_x, along_y in zip(
+            grids.centred(salts, rows, columns), across, down, wave_x, wave_y, strict=True
+        )
+    ]
 
 
 def octaves(
@@ -235,14 +251,14 @@ def noise_at(
     Args:
         x: Eastings, shape (n,), metres.
         y: Northings, shape (n,).
-        wavelength: Lattice spacing, one or one a noise.
-        salt: Which noise, or several, shape (noises,).
+        wavelength: Lattice spacing, one or one a noise, shape (noises, 1).
+        salt: Which noise, one for all points or one a point; or several, shape (noises, 1) or (noises, n).
         layers: That many unrelated noises at once, which then are not those of :func:`noise`.
 
     Returns:
         Shape (n,), (noises, n) or (layers, n).
     """
-    wavelength, salt = np.asarray(wavelength, float)[..., None], np.asarray(salt)[..., None, None, None]
+    wavelength, salt = np.asarray(wavelength, float), np.asarray(salt)[..., None, None]
     scaled = np.stack([np.asarray(x, float) / wavelength, np.asarray(y, float) / wavelength])
     cell = np.floor(scaled)
     lattice = cell.astype(np.int64)[..., None] + np.arange(-1, 3)

@@ -11,6 +11,7 @@ from seco_lab.world.frame import MARGIN_PX, Frame
 from seco_lab.world.hashing import chance, salt_of, torus_window, white_table
 
 BLUR = 0.17
+_LEAST, _MOST = np.array(1, np.float32), np.array(20_000, np.float32)  # counts
 # Noise is 0.8 % of the signal and of a pedestal: 20 counts where it is dark, about half of it once blurred.
 _NOISE, _PEDESTAL = np.float32(0.008), np.float32(0.25)
 
@@ -123,4 +124,4 @@ def grain(image: NDArray[np.float32], frame: Frame, day: int, bands: tuple[str, 
 def counts(image: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Reflectance x 10000 as uint16; measured pixels are at least 1, as 0 means no data."""
     scaled = image * np.float32(1e4)
-    return np.rint(scaled, out=scaled).clip(1, 20_000, out=scaled).astype(np.uint16)
+    return np.rint(scaled, out=scaled).clip(_LEAST, _MOST, out=scaled).astype(np.uint16)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seco_lab.world.climate import weather
+from seco_lab.world.climate import Climate, weather
+from seco_lab.world.districts import Districts
 from seco_lab.world.hashing import draws, hashed
 from seco_lab.world.landcover import RECIPES, Kind
 from seco_lab.world.scene import Rows, Scene
@@ -55,16 +58,19 @@ class _Season:
     year: NDArray[np.int64]
 
 
-def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -> Palette:
-    """Colours of all materials of a scene.
+def palettes(
+    scenes: Sequence[Scene], days: Sequence[NDArray[np.int64]], columns: NDArray[np.int64]
+) -> list[Palette]:
+    """Colours of all materials of each scene; most have few, so those of all scenes are mixed together.
 
     Args:
-        scene: Where.
-        days: Shape (T,), days since 1970-01-01.
+        scenes: Where.
+        days: Of each scene, shape (T,), days since 1970-01-01.
         columns: Shape (C,), positions in ``spectra.BANDS``.
     """
-    rows = scene.rows
-    season = _season(scene, days)
+    places = [scene.place for scene in scenes]
+    rows = _all_rows(scenes)
+    season = _season(scenes, np.stack(days, 1), rows.district)
     kind = _rotation(rows, season)
     green, dry = _growth(rows, kind, season)
     colour = SPECTRA[:, columns]
@@ -72,7 +78,8 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
         colour[INDEX["flower"]] - colour[INDEX["crop"]]
     )
     straw = _rows(colour, _DRY[kind])
-    under = _ground(scene, rows, kind, season, colour)
+    stops = np.cumsum([len(scene.rows.kind) for scene in scenes])[:-1]
+    under = _ground(_soils(places, rows, colour, stops), kind, season, colour)
     green3, dry3 = green[..., None], dry[..., None]
     mean = green3 * leaf + dry3 * straw + (1 - green3 - dry3) * under
     reach = np.maximum(_NUMBERS[kind, 0], 0.05)
@@ -80,9 +87,19 @@ def palette(scene: Scene, days: NDArray[np.int64], columns: NDArray[np.int64]) -
     bald = (_CURVE[kind] == _CURVES.index("none"))[..., None]
     swing = np.where(bald, 1.2 * under, swing)
     swing = swing * _NUMBERS[kind, 3][..., None]
-    tone = _tone(scene, rows, kind, season)[..., None]
-    mean, swing = _snowed(mean * tone, swing * tone, kind, season, colour)
-    return Palette(*(each.astype(np.float32, copy=False).transpose(0, 2, 1) for each in (mean, swing)))
+    tone = _tone(places, rows, kind, season)[..., None]
+    both = _snowed(mean * tone, swing * tone, kind, season, colour)
+    parts = (np.split(each.astype(np.float32, copy=False).transpose(0, 2, 1), stops, 2) for each in both)
+    return [Palette(*each) for each in zip(*parts, strict=True)]
+
+
+def _all_rows(scenes: Sequence[Scene]) -> Rows:
+    """The rows of all scenes, with their districts counted through."""
+    counts = [len(scene.place.key) for scene in scenes]
+    before = accumulate(counts, initial=0)
+    district = [scene.rows.district + first for scene, first in zip(scenes, before, strict=False)]
+    kind, key = (np.concatenate([getattr(scene.rows, name) for scene in scenes]) for name in ("kind", "key"))
+    return Rows(kind, key, np.concatenate(district))
 
 
 def _rows(colour: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -90,11 +107,16 @@ def _rows(colour: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.f
     return colour.take(which, axis=0, mode="clip")
 
 
-def _season(scene: Scene, days: NDArray[np.int64]) -> _Season:
-    climate, at = scene.place.climate, scene.rows.district
-    phase, celsius, moist = weather(days, climate, scene.frame.salt("weather"))
-    celsius = celsius - 2.0 * scene.place.rugged**2
-    year = np.floor((np.asarray(days)[:, None] - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
+def _season(scenes: Sequence[Scene], days: NDArray[np.int64], at: NDArray[np.int64]) -> _Season:
+    """Climate and weather of rows in districts ``at``, on the days of each scene, shape (T, scenes)."""
+    counts = [len(scene.place.key) for scene in scenes]
+    climate = Climate.joined([scene.place.climate for scene in scenes])
+    rugged = np.concatenate([scene.place.rugged for scene in scenes])
+    salts = np.repeat([scene.frame.salt("weather") for scene in scenes], counts)
+    days = days.repeat(counts, axis=1)
+    phase, celsius, moist = weather(days, climate, salts)
+    celsius = celsius - 2.0 * rugged**2
+    year = np.floor((days - 15) / 365.2425 + 0.5 * climate.south + 0.25).astype(np.int64)
     parts = (phase, celsius, moist, climate.mean_c, climate.swing_c)
     return _Season(*(part.astype(np.float32).take(at, axis=-1) for part in parts), year.take(at, axis=-1))
 
@@ -176,23 +198,30 @@ def _bloom(kind: NDArray, season: _Season) -> NDArray:
     return 0.85 * peak * (kind == Kind.RAPESEED)
 
 
-def _ground(scene: Scene, rows: Rows, kind: NDArray, season: _Season, colour: NDArray) -> NDArray:
-    """Colour of the ground under the plants, (T, R, C)."""
-    light, red = scene.place.soil[rows.district].T
+def _soils(places: Sequence[Districts], rows: Rows, colour: NDArray, stops: NDArray) -> NDArray:
+    """Colour of the dry soil of each row, (R, C); ``stops`` are the rows where the next scene begins."""
+    light, red = np.concatenate([place.soil for place in places])[rows.district].T
     light = np.clip(light + 0.55 * (draws(rows.key, 56) - 0.5), 0, 1)
     red = np.clip(red + 0.35 * (draws(rows.key, 57) - 0.5), 0, 1)
     shares = np.stack([(1 - light) * (1 - red), (1 - light) * red, light * (1 - red), light * red], -1)
-    soil = shares @ colour[[INDEX[name] for name in SOILS]]
+    soils = colour[[INDEX[name] for name in SOILS]]
+    # One product for all scenes might round a row otherwise when other scenes lie beside it.
+    return np.concatenate([part @ soils for part in np.split(shares, stops)])
+
+
+def _ground(soil: NDArray, kind: NDArray, season: _Season, colour: NDArray) -> NDArray:
+    """Colour of the ground under the plants, (T, R, C)."""
     wet = 0.82 + 0.25 * (1 - season.moist)[..., None]
     return np.where(_SOILED[kind][..., None], soil * wet, _rows(colour, _GROUND[kind]))
 
 
-def _tone(scene: Scene, rows: Rows, kind: NDArray, season: _Season) -> NDArray:
+def _tone(places: Sequence[Districts], rows: Rows, kind: NDArray, season: _Season) -> NDArray:
     """Brightness relative to the recipe, (T, R): by district, by parcel, and a little by year."""
     spread = _NUMBERS[kind, 2]
     yearly = draws(hashed(43, season.year, rows.key), 3)
     parcel = spread * (2.2 * (draws(rows.key, 58) - 0.5) + 0.8 * (yearly - 0.5))
-    country = (0.7 * (scene.place.draw(59)[rows.district] - 0.5) - _DARKER) * ~_WET[kind]
+    brightness = draws(np.concatenate([place.key for place in places]), 59)
+    country = (0.7 * (brightness[rows.district] - 0.5) - _DARKER) * ~_WET[kind]
     return np.exp(parcel + country * (1.0 - 0.5 * _EVEN[kind]))
 
 

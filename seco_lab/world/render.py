@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from seco_lab.sensors import Sensor
 from seco_lab.world import atmosphere, optics
 from seco_lab.world.climate import sun
 from seco_lab.world.paint import lit, painted, standing
-from seco_lab.world.palette import palette
+from seco_lab.world.palette import Palette, palettes
 from seco_lab.world.scene import Scene
 from seco_lab.world.spectra import BANDS
 
@@ -78,22 +79,43 @@ def render(
     Returns:
         Shape (T, C, size, size) uint16, reflectance x 10000; and shape (T,), percent.
     """
-    days = np.asarray(days, np.int64)
+    return next(render_each([scene], [days], [view]))
+
+
+def render_each(
+    scenes: Sequence[Scene], days: Sequence[NDArray[np.int64]], views: Sequence[View]
+) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.float32]]]:
+    """What :func:`render` gives for each of several scenes, in less time than one by one.
+
+    Args:
+        scenes: What stands where.
+        days: Of each scene, equally many, shape (T,).
+        views: Of each scene, all of the same bands.
+    """
+    days = [np.asarray(each, np.int64) for each in days]
     # B10 sees no ground; any spectrum does for it, as the air hides it.
-    columns = np.array([BANDS.index(name) if name in BANDS else 0 for name in view.drawn])
+    columns = np.array([BANDS.index(name) if name in BANDS else 0 for name in views[0].drawn])
+    for each in zip(scenes, days, views, palettes(scenes, days, columns), strict=True):
+        yield _rendered(*each)
+
+
+def _rendered(
+    scene: Scene, days: NDArray[np.int64], view: View, colours: Palette
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     elevation, azimuth = sun(days, scene.frame.anchor[1])
     standing_on = standing(scene, days)
-    ground = painted(scene, palette(scene, days, columns), standing_on, elevation)
+    ground = painted(scene, colours, standing_on, elevation)
     level = lit(scene, standing_on, elevation, azimuth)
     size = view.window[2]
     image = np.empty((len(days), len(view.bands), size, size), np.uint16)
     cloudy = np.zeros(len(days), np.float32)
     canvas = np.empty((len(view.bands), scene.frame.size, scene.frame.size), np.float32)
     flat = canvas.reshape(len(canvas), -1)
+    darkest = np.full(flat.shape[1], _DARKEST)
     for t, day in enumerate(days):
         when = _Pass(int(day), float(elevation[t]), float(azimuth[t]))
         np.multiply(ground[t], level[t], out=flat)
-        flat.clip(_DARKEST, np.inf, out=flat)  # several times as fast as np.maximum with one number
+        np.maximum(flat, darkest, out=flat)  # several times as fast as with one number
         if view.clouds:
             cloudy[t] = _cover_with_clouds(scene, canvas, when, view)
         _look_through_air(scene, canvas, when, view)

@@ -137,11 +137,12 @@ def town(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     half_v = lot_v * fill * (0.75 + 0.5 * draws(lot.key, 4))
     built = draws(lot.key, 6) < 0.55 + 0.40 * dense
     inside = edge(plan.street_m - plan.width_m / 2 - 4)
-    alpha = box(lot.du, lot.dv, half_u, half_v) * built * inside * _not_park(plan, green)
+    open_land = draws(plan.block, 24) <= 0.04 + 0.10 * green  # parks and squares
+    alpha = box(lot.du, lot.dv, half_u, half_v) * built * inside * ~open_land
     roofs = _roofs(lot.key, place.at(_style(place)), _HOUSES)
     houses = Layer(alpha, roofs, _few(lot.key), height_m=5 + 6 * dense, building=True)
-    ground = _ground(frame, plan, dense, salt)
-    return ground, [_carriageway(plan, salt), _trees(frame, green, salt), houses, _slabs(plan, place, salt)]
+    layers = [_carriageway(plan, salt), _trees(frame, green, salt), houses, *_slabs(plan, place)]
+    return _ground(frame, plan, dense, open_land, salt), layers
 
 
 def _few(key: NDArray) -> NDArray[np.uint32]:
@@ -149,22 +150,18 @@ def _few(key: NDArray) -> NDArray[np.uint32]:
     return (draws(key, 8) * 24).astype(np.uint32) + np.uint32(1000)
 
 
-def _not_park(plan: Streets, green: NDArray) -> NDArray[np.bool_]:
-    return draws(plan.block, 24) > 0.04 + 0.10 * green
-
-
 def _carriageway(plan: Streets, salt: int) -> Layer:
     """Streets; paler in some quarters."""
-    kind = np.where(plan.draw(25) < 0.75, int(Kind.ASPHALT), int(Kind.CONCRETE)).astype(np.uint8)
-    return Layer(stripe(plan.street_m, plan.width_m) * np.float32(0.9), kind, salt & 0xF)
+    kind = np.where(draws(plan.quarters.key, 25) < 0.75, np.uint8(Kind.ASPHALT), np.uint8(Kind.CONCRETE))
+    alpha = stripe(plan.street_m, plan.width_m) * np.float32(0.9)
+    return Layer(alpha, plan.quarters.at(kind), salt & 0xF)
 
 
-def _ground(frame: Frame, plan: Streets, dense: NDArray, salt: int) -> Patchwork:
+def _ground(frame: Frame, plan: Streets, dense: NDArray, open_land: NDArray, salt: int) -> Patchwork:
     """Gardens, courtyards and parks between the houses."""
     paved = draws(plan.block, 26) < 0.05 + 0.62 * dense
-    park = ~_not_park(plan, 1 - dense)
-    kind = np.where(paved, int(Kind.YARD), int(Kind.GARDEN))
-    kind = np.where(park & (draws(plan.block, 27) < 0.5), int(Kind.PASTURE), kind).astype(np.uint8)
+    kind = np.where(paved, np.uint8(Kind.YARD), np.uint8(Kind.GARDEN))
+    kind[open_land & (draws(plan.block, 27) < 0.5)] = Kind.PASTURE
     texture = 0.9 * white(frame.column, frame.row, frame.size, salt) + 0.5 * noise(frame, 40, salt + 2)
     shade = 0.07 * white(frame.column, frame.row, frame.size, salt + 77)
     cover = np.full(kind.shape, COVER["residential"], np.uint8)
@@ -179,19 +176,22 @@ def _trees(frame: Frame, green: NDArray, salt: int) -> Layer:
     )
 
 
-def _slabs(plan: Streets, place: Districts, salt: int) -> Layer:
+def _slabs(plan: Streets, place: Districts) -> list[Layer]:
     """Long blocks of flats in some quarters: slabs, or houses round a courtyard."""
-    chosen = (plan.draw(28) < 0.34) & (draws(plan.block, 29) < 0.8)
+    chosen = plan.draw(28) < 0.34
+    if not chosen.any():
+        return []
+    chosen &= draws(plan.block, 29) < 0.8
     size = (46 + 44 * plan.draw(30)).astype(np.float32)
     lot = lots(plan, size, size * 0.7, 0.1)
     depth = 6 + 3 * plan.draw(31)
     slab = box(lot.du, lot.dv, size * 0.36, depth)
     ring = box(lot.du, lot.dv, size * 0.40, size * 0.28)
     ring = ring - box(lot.du, lot.dv, size * 0.40 - 2 * depth, size * 0.28 - 2 * depth)
-    alpha = np.where(plan.draw(32) < 0.5, slab, np.clip(ring, 0, 1)) * chosen
+    alpha = np.where(plan.draw(32) < 0.5, slab, share(ring)) * chosen
     alpha = alpha * edge(plan.street_m - plan.width_m / 2)
     kind = _roofs(lot.key, place.at(_style(place)), _HOUSES)
-    return Layer(alpha.astype(np.float32), kind, _few(lot.key), height_m=14.0, building=True)
+    return [Layer(alpha.astype(np.float32), kind, _few(lot.key), height_m=14.0, building=True)]
 
 
 _HALLS = [
@@ -212,14 +212,15 @@ def industry(frame: Frame, place: Districts) -> tuple[Patchwork, list[Layer]]:
     half_v = lot_v * (0.16 + 0.30 * draws(lot.key, 4))
     built = (draws(lot.key, 6) < 0.74) * edge(plan.street_m - plan.width_m / 2 - 3)
     style = place.at((place.draw(34) * len(_HALLS)).astype(int))
-    halls = box(lot.du, lot.dv, half_u, half_v) * built * (~_tank_farm(plan))
+    tank_farm = draws(plan.block, 36) < 0.08
+    halls = box(lot.du, lot.dv, half_u, half_v) * built * ~tank_farm
     roof = Layer(halls, _roofs(lot.key, style, _HALLS), _few(lot.key), height_m=9.0, building=True)
     layers = [
         _carriageway(plan, salt),
         _sheds(plan, style, salt),
         roof,
         _ridges(lot, halls),
-        _tanks(plan, salt),
+        *_tanks(plan, tank_farm),
     ]
     return _yards(frame, plan, salt), layers
 
@@ -232,7 +233,7 @@ def _yards(frame: Frame, plan: Streets, salt: int) -> Patchwork:
     overgrown, texture, shade = blends(
         frame, octaves(110, 2, salt + 3), [(0.6, 45, salt + 2)], [(0.05, 30, salt + 5)]
     )
-    kind = np.where(overgrown > 1.0, np.uint8(Kind.GRASS), kind).astype(np.uint8)
+    kind[overgrown > 1.0] = Kind.GRASS
     texture += 0.5 * white(frame.column, frame.row, frame.size, salt)
     shade += 0.09 * white(frame.column, frame.row, frame.size, salt + 77)
     cover = np.full(kind.shape, COVER["industrial"], np.uint8)
@@ -256,13 +257,11 @@ def _ridges(lot: Lots, halls: NDArray) -> Layer:
     return Layer((halls * band * strength).astype(np.float32), Kind.ROOF_DARK, 1003)
 
 
-def _tank_farm(plan: Streets) -> NDArray[np.bool_]:
-    return draws(plan.block, 36) < 0.08
-
-
-def _tanks(plan: Streets, salt: int) -> Layer:
+def _tanks(plan: Streets, farm: NDArray[np.bool_]) -> list[Layer]:
+    if not farm.any():
+        return []
     size = (42 + 36 * plan.draw(37)).astype(np.float32)
     lot = lots(plan, size, size, 0.1)
     radius = size * (0.22 + 0.16 * draws(lot.key, 3))
-    alpha = edge(radius - np.hypot(lot.du, lot.dv)) * (_tank_farm(plan) & (draws(lot.key, 6) < 0.8))
-    return Layer(alpha.astype(np.float32), Kind.ROOF_WHITE, _few(lot.key), height_m=8.0, building=True)
+    alpha = edge(radius - np.hypot(lot.du, lot.dv)) * (farm & (draws(lot.key, 6) < 0.8))
+    return [Layer(alpha.astype(np.float32), Kind.ROOF_WHITE, _few(lot.key), height_m=8.0, building=True)]

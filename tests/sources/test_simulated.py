@@ -46,6 +46,17 @@ def test_it_is_a_pure_function():
     assert not np.array_equal(whole[0], _pixels(SimulatedSource(seed=1, clouds=False), PLACES[:1])[0])
 
 
+def test_a_place_is_drawn_alike_in_any_company():
+    """Scenes are drawn some at a time; here in a first and in a second group, and alone."""
+    source = SimulatedSource(0, max_cloud=None)
+    many = [Place(f"p{k}", 24.0 * (k % 15) - 170, 9.0 * (k % 17) - 66) for k in range(18)]
+    together = _pixels(source, many, 12, DATES[1:3])
+    np.testing.assert_array_equal(together, _pixels(source, many[::-1], 12, DATES[1:3])[::-1])
+    for alone in (0, 5, 17):
+        found = _pixels(source, many[alone : alone + 1], 12, DATES[1:3])[0]
+        np.testing.assert_array_equal(found, together[alone])
+
+
 def test_bands_and_dates_do_not_depend_on_what_else_is_asked_for():
     whole = _pixels(SimulatedSource(0), PLACES[:2], dates=DATES)
     some = _pixels(SimulatedSource(0), PLACES[:2], dates=DATES[[2, 0]], bands="B11,B02")

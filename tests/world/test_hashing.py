@@ -1,6 +1,6 @@
 import numpy as np
 
-from seco_lab.world.hashing import centred_grids, chance, draws, hashed, runs, salt_of, uniform, white
+from seco_lab.world.hashing import Grids, chance, draws, hashed, runs, salt_of, uniform, white
 
 
 def test_a_salt_depends_on_every_part_and_on_nothing_else():
@@ -59,7 +59,8 @@ def test_white_noise_windows_that_overlap_agree():
 
 def test_grids_of_one_pass_are_those_of_the_hash():
     salts, rows, columns = (5, 9), (range(-3, 4), range(2, 4)), (range(10, 12), range(-7, 0))
-    grids = centred_grids(salts, rows, columns, spreads=(1.0, 7.0))
+    drawn = Grids([7, 2], [2, 7], spreads=(1.0, 7.0))
+    grids = drawn.centred(salts, *(np.array([along.start for along in each]) for each in (rows, columns)))
     for salt, row, column, spread, grid in zip(salts, rows, columns, (1.0, 7.0), grids, strict=True):
         wanted = spread * (uniform(salt, np.array(row)[:, None], np.array(column)) - 0.5)
         np.testing.assert_allclose(grid, wanted, atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 from seco_lab.world.climate import days_of
 from seco_lab.world.frame import canvas
 from seco_lab.world.landcover import RECIPES, Kind
-from seco_lab.world.palette import palette
+from seco_lab.world.palette import palettes
 from seco_lab.world.scene import Rows, Scene, build_scene
 from seco_lab.world.spectra import BANDS, ENDMEMBERS, INDEX, SPECTRA
 
@@ -13,13 +13,18 @@ RED, NIR, SWIR = BANDS.index("B04"), BANDS.index("B08"), BANDS.index("B11")
 YEAR = days_of(np.arange("2023-01-05", "2023-12-31", 10, dtype="datetime64[D]"))
 
 
+def _colours(scene, days, columns):
+    (only,) = palettes([scene], [days], columns)
+    return only
+
+
 def _ndvi(kind, epsg, x, y, days=YEAR, copies=40):
     """NDVI of a kind over a year, mean of some parcels in the climate of a place."""
     scene = build_scene(canvas(0, epsg, x, y, 8)[0])
     rows = Rows(
         np.full(copies, kind, np.uint8), np.arange(copies, dtype=np.uint32) * 7919, np.zeros(copies, np.int16)
     )
-    mean = palette(Scene(**{**vars(scene), "rows": rows}), days, ALL).mean
+    mean = _colours(Scene(**{**vars(scene), "rows": rows}), days, ALL).mean
     return ((mean[:, NIR] - mean[:, RED]) / (mean[:, NIR] + mean[:, RED])).mean(-1)
 
 
@@ -81,7 +86,7 @@ def test_snow_lies_in_winter_where_it_is_cold():
     rows = Rows(
         np.array([Kind.PASTURE, Kind.CONIFER], np.uint8), np.array([1, 2], np.uint32), np.zeros(2, np.int16)
     )
-    january, july = palette(Scene(**{**vars(scene), "rows": rows}), YEAR[[0, 19]], ALL).mean
+    january, july = _colours(Scene(**{**vars(scene), "rows": rows}), YEAR[[0, 19]], ALL).mean
     assert january[RED, 0] > 0.5 > 0.2 > july[RED, 0]
     assert january[RED, 1] < january[RED, 0]
     assert january[SWIR, 0] < 0.25
@@ -89,7 +94,7 @@ def test_snow_lies_in_winter_where_it_is_cold():
 
 def test_colours_are_reflectances():
     scene = build_scene(canvas(0, *FRANCE, 64)[0])
-    colours = palette(scene, YEAR[::6], ALL)
+    colours = _colours(scene, YEAR[::6], ALL)
     assert colours.mean.shape == (len(YEAR[::6]), len(BANDS), len(scene.rows.kind))
     assert colours.mean.min() > 0
     assert colours.mean.max() < 1.2
@@ -98,5 +103,5 @@ def test_colours_are_reflectances():
 @pytest.mark.parametrize("columns", [[3, 2, 1], [7]])
 def test_bands_do_not_depend_on_which_others_are_asked_for(columns):
     scene = build_scene(canvas(0, *FRANCE, 8)[0])
-    whole = palette(scene, YEAR[:2], ALL).mean[:, columns]
-    np.testing.assert_allclose(palette(scene, YEAR[:2], np.array(columns)).mean, whole, rtol=1e-6)
+    whole = _colours(scene, YEAR[:2], ALL).mean[:, columns]
+    np.testing.assert_allclose(_colours(scene, YEAR[:2], np.array(columns)).mean, whole, rtol=1e-6)

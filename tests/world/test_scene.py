@@ -37,7 +37,7 @@ def changing():
 
 def test_the_world_shows_every_land_cover(scenes):
     wide = Frame(0, 32631, 40_000, -520_000, 500)
-    character = districts(wide)
+    (character,) = districts([wide])
     assert len(character.present) >= 4
     codes = np.zeros(len(LAND_COVER), int)
     for scene, _ in scenes:
