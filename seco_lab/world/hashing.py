@@ -115,7 +115,13 @@ def runs(*parts: NDArray) -> Runs:
 
 def draws(value: NDArray[np.uint32], stream: int) -> NDArray[np.float32]:
     """One number in [0, 1) for each hash; another ``stream`` gives independent numbers of the same hashes."""
-    return _unit(scramble(value + np.uint32((stream * _ODD[2] + _ODD[3]) & _MASK)))
+    return _unit(scramble(value + _stream(stream)))
+
+
+@lru_cache(maxsize=1024)
+def _stream(number: int) -> NDArray[np.uint32]:
+    """What sets a stream apart from the others."""
+    return np.array((number * _ODD[2] + _ODD[3]) & _MASK, np.uint32)
 
 
 class Grids:

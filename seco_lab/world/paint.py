@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from seco_lab.world.palette import Palette
+from seco_lab.world.patchwork import ALL, NOTHING
 from seco_lab.world.scene import Paint, Scene
 
+_TALLEST = np.array(1.2, np.float32)  # in pixels of shadow: what lies further away is not seen
 # Positions of the layers of a scene that stand, and the positions of the days on which just these do.
 Standing = dict[tuple[int, ...], list[int]]
 
@@ -123,7 +125,7 @@ def _cast(height: NDArray[np.float32], sun: NDArray[np.float32], flat: np.float3
         sun: Direction to the sun, to the east and to the north.
         flat: Length of a shadow, in heights.
     """
-    tall = (height * (np.float32(0.1) * flat)).clip(0, 1.2)
+    tall = (height * (np.float32(0.1) * flat)).clip(NOTHING, _TALLEST)
     east, north = np.abs(sun) / np.abs(sun).sum()
     shadow = np.float32(-0.8) * tall
     # The sun in the east throws the shadow of a pixel on that to its west.
@@ -131,4 +133,4 @@ def _cast(height: NDArray[np.float32], sun: NDArray[np.float32], flat: np.float3
     shadow[:, to] += east * tall[:, of]
     to, of = (slice(1, None), slice(None, -1)) if sun[1] > 0 else (slice(None, -1), slice(1, None))
     shadow[to] += north * tall[of]
-    return np.clip(shadow, 0, 1, out=shadow)
+    return shadow.clip(NOTHING, ALL, out=shadow)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Arrays without axes: numpy clips with them twice as fast as with numbers.
-_NOTHING, _ALL = np.array(0, np.float32), np.array(1, np.float32)
+NOTHING, ALL = np.array(0, np.float32), np.array(1, np.float32)
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def stripe(distance_m: NDArray, width_m: NDArray | float) -> NDArray[np.float32]
 
 def share(value: NDArray) -> NDArray[np.float32]:
     """Capped to 0 and 1."""
-    return value.clip(_NOTHING, _ALL).astype(np.float32, copy=False)
+    return value.clip(NOTHING, ALL).astype(np.float32, copy=False)
