@@ -95,8 +95,7 @@ def cells(
     middle = ((lattice + 0.12 + 0.76 * inside) * cell_m - np.reshape(origin, (2, 1))).astype(np.float32)
     keep = _within_reach(low - 2 * reach_m, high + 2 * reach_m, middle)
     centre = middle[:, keep].T
-    near = np.flatnonzero(_within_reach(low, high, centre.T))
-    return Cells(_nearest(point, centre, near).reshape(x.shape), key[keep], centre, point, reach_m)
+    return Cells(_nearest(point, centre).reshape(x.shape), key[keep], centre, point, reach_m)
 
 
 def _within_reach(low: NDArray, high: NDArray, middle: NDArray) -> NDArray[np.bool_]:
@@ -107,10 +106,8 @@ def _within_reach(low: NDArray, high: NDArray, middle: NDArray) -> NDArray[np.bo
     return (nearest * nearest).sum(0) <= (farthest * farthest).sum(0).min()
 
 
-def _nearest(
-    point: NDArray[np.float32], centre: NDArray[np.float32], near: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The middle nearest to each point, shape (pixels,), among those whose numbers are ``near``.
+def _nearest(point: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The middle nearest to each point, shape (pixels,).
 
     The squared distance |p|² - 2 p·c + |c|² of all pairs is one matrix product, taken from the midst of the
     points. Positive floats sort like the integers of their bits, so the number of the middle goes into the
@@ -118,7 +115,7 @@ def _nearest(
     square negative, that of a middle right at the point, and a negative one is still the least.)
     """
     midst = point[:, point.shape[1] // 2, None]
-    local, middle = point - midst, centre[near].T - midst
+    local, middle = point - midst, centre.T - midst
     ones = np.ones((1, local.shape[1]), np.float32)
     right = np.concatenate([local, (local * local).sum(0, keepdims=True) + 1, ones])
     left = np.concatenate([-2 * middle, np.ones_like(middle[:1]), (middle * middle).sum(0, keepdims=True)])
@@ -128,6 +125,6 @@ def _nearest(
         part = slice(start, start + _BLOCK)
         bits = (left.T @ right[:, part]).view(np.int32)
         bits &= ~last
-        bits |= near.astype(np.int32)[:, None]
+        bits |= np.arange(len(centre), dtype=np.int32)[:, None]
         index[part] = bits.min(0) & last
     return index

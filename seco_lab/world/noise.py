@@ -61,7 +61,8 @@ def _tapes(phase_m: float, size: int, wavelength: float, *, falling: bool) -> ND
         falling: The line is turned round, as northings fall down the rows of a window.
 
     Returns:
-        Shape (2, pixels, lattice); the first pixel lies ``_skipped`` pixels after the first lattice point.
+        Shape (2, pixels, lattice), or (2, lattice, pixels) if not falling; the first pixel lies ``_skipped``
+        pixels after the first lattice point.
     """
     skipped = _skipped(wavelength)
     pixel_m = (skipped + np.arange(skipped + size + 2)) * PIXEL_M + phase_m
@@ -72,7 +73,7 @@ def _tapes(phase_m: float, size: int, wavelength: float, *, falling: bool) -> ND
     row = np.arange(len(pixel))[:, None]
     tapes[0, row, column] = _four_weights(pixel - cell, slope=False)
     tapes[1, row, column] = _four_weights(pixel - cell, slope=True) / wavelength
-    tapes = np.ascontiguousarray(tapes[:, ::-1]) if falling else tapes
+    tapes = np.ascontiguousarray(tapes[:, ::-1] if falling else tapes.transpose(0, 2, 1))
     tapes.setflags(write=False)
     return tapes
 
@@ -83,7 +84,9 @@ def _skipped(wavelength: float) -> int:
 
 
 class _Axis(NamedTuple):
-    """The way from lattice points to a line of pixels; each array has the shape (size, lattice points).
+    """The way from lattice points to a line of pixels: each array has the shape (size, lattice points).
+
+    For lines across a window it is (lattice points, size), as products run faster so.
 
     Attributes:
         matrix: Takes numbers at the points to the pixels.
@@ -107,8 +110,11 @@ def _axis(offset_m: float, size: int, wavelength: float, falling: bool) -> _Axis
     phase_m = offset_m % PIXEL_M
     tapes = _tapes(phase_m, size, wavelength, falling=falling)
     start = round((offset_m - phase_m) / PIXEL_M) - _skipped(wavelength)
-    start = tapes.shape[1] - size - start if falling else start
-    return _Axis(*tapes[:, start : start + size, : _points(size, wavelength)])
+    points = _points(size, wavelength)
+    if not falling:
+        return _Axis(*tapes[:, :points, start : start + size])
+    start = tapes.shape[1] - size - start
+    return _Axis(*tapes[:, start : start + size, :points])
 
 
 def _points(size: int, wavelength: float) -> int:
@@ -172,7 +178,7 @@ def blends(frame: Frame, *mixtures: Sequence[Octave]) -> list[NDArray[np.float32
         mixtures: For each sum its parts: weight, wavelength in metres, salt.
     """
     return [
-        _down(parts, [part.y.matrix for part in parts]) @ _across([part.x.matrix for part in parts]).T
+        _down(parts, [part.y.matrix for part in parts]) @ _across([part.x.matrix for part in parts])
         for parts in _parts(frame, mixtures)
     ]
 
@@ -184,8 +190,8 @@ def slopes(
     found = []
     for parts in _parts(frame, mixtures):
         down = _down(parts, [part.y.matrix for part in parts])
-        across = _across([part.x.matrix for part in parts]).T
-        east = down @ _across([part.x.slope for part in parts]).T
+        across = _across([part.x.matrix for part in parts])
+        east = down @ _across([part.x.slope for part in parts])
         north = _down(parts, [part.y.slope for part in parts]) @ across
         found.append((down @ across, east, north))
     return found
@@ -211,8 +217,8 @@ def _down(parts: list[_Lattice], matrices: list[NDArray[np.float32]]) -> NDArray
 
 
 def _across(matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """From all lattice columns side by side to pixel columns, shape (size, columns)."""
-    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
+    """From all lattice columns side by side to pixel columns, shape (columns, size)."""
+    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices)
 
 
 def noise(frame: Frame, wavelength: Wavelength, salt: int) -> NDArray[np.float32]:
