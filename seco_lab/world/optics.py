@@ -89,7 +89,8 @@ def native(
     top, left, out = window
     size, factors = image.shape[-1], tuple(counts)
     rows = _seen_along(size, top, out, factors, shift[1])
-    columns = _seen_along(size, left, out, factors, shift[0]).T
+    # Laid out anew, as products with it are then a third faster.
+    columns = np.ascontiguousarray(_seen_along(size, left, out, factors, shift[0]).T)
     seen, band, row, column = [], 0, 0, 0
     for factor, count in counts.items():
         height, width = (_count(first, out, factor) for first in (top, left))
