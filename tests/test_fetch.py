@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import os
 import re
 import shutil
 import struct
@@ -44,6 +45,7 @@ from seco_lab.fetch.journal import Journal
 from seco_lab.fetch.local import LocalReading, Pace
 from seco_lab.remote import UnreachableError, Unsigned, retries
 from seco_lab.store import open_cube
+from seco_lab.whole import hidden
 
 
 @pytest.fixture(scope="module")
@@ -316,13 +318,15 @@ def test_places_that_fail_hold_up_no_other_and_are_put_in_order_when_they_come(
     assert fingerprint(out) == fingerprint(tmp_path / "clean" / "c.zarr")
 
 
-def test_a_kill_while_places_are_put_in_order(archive_root, done, tmp_path):
+def test_a_kill_while_places_are_put_in_order(archive_root, done, tmp_path, monkeypatch):
     """The moment at which the old cube has stepped aside and the new one is not in its place yet."""
     shutil.copytree(done.parent, tmp_path / "d")
     out, ended = tmp_path / "d" / "c.zarr", subprocess.Popen(["true"])
     ended.wait()
     before = fingerprint(out)
-    out.rename(out.with_name(f".c.zarr.{ended.pid}.old"))
+    with monkeypatch.context() as then:
+        then.setattr(os, "getpid", lambda: ended.pid)
+        out.rename(hidden(out, "old"))
     assert fetched(archive_root, out).requests == 0
     assert fingerprint(out) == before
 

@@ -19,7 +19,7 @@ from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.fetch.request import REQUEST, check_goes_on, request_of
 from seco_lab.gather.ledger import held_in, only_writer, state_request
 from seco_lab.store import append, open_cube, save_cube
-from seco_lab.store.files import remove_leftovers
+from seco_lab.whole import remove_leftovers
 
 _BLOCK_BYTES = 64 * 2**20  # an append syncs the disk, so it should be worth it
 _MOST_IN_BLOCK = 64

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.cube import Grid
-from seco_lab.whole import whole_file
+from seco_lab.whole import hidden, whole_file
 
 HALF_MAX = 65504.0  # the largest number of 16-bit floats
 
@@ -78,7 +78,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A name for a file that is only needed meanwhile."""
-    temporary = path.with_name(f".{path.stem}.blocks.tif")
+    temporary = hidden(path, "blocks.tif")
     try:
         yield temporary
     finally:

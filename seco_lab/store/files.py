@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: hidden names, renames, locks, and a full disk in words."""
+"""Folders that are there whole or not at all: renames, locks, and a full disk in words."""
 
 from __future__ import annotations
 
@@ -7,45 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape
 from pathlib import Path
 
 from seco_lab.alone import CAN_LOCK, lock_open
-from seco_lab.whole import sync_folder
+from seco_lab.whole import hidden, sync_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def hidden(path: Path, word: str) -> Path:
-    """A name beside ``path`` that no other process uses."""
-    return path.parent / f".{path.name}.{os.getpid()}.{word}"
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what a killed process left of an earlier attempt at the same place.
-
-    Killed in the midst of replacing, it left the old one aside and nothing in its place: that comes back.
-    """
-    for leftover in path.parent.glob(f".{escape(path.name)}.*.*"):
-        pid, word = leftover.name.split(".")[-2:]
-        if word not in ("partial", "old") or not pid.isdigit() or _alive(int(pid)):
-            continue
-        if word == "old" and not path.exists():
-            leftover.rename(path)
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # there, signal 0 is no question but an interrupt
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it lives, but belongs to somebody else
-        return True
-    return pid != os.getpid()
 
 
 def put_in_place(partial: Path, path: Path) -> None:

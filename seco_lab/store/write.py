@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.cube import check_cube
-from seco_lab.store.files import hidden, locked, put_in_place, remove_leftovers, space_in_words
+from seco_lab.store.files import locked, put_in_place, space_in_words
 from seco_lab.store.frame import (
     commit,
     consolidated,
@@ -35,6 +35,7 @@ from seco_lab.store.shards import (
     root_metadata,
     shard_path,
 )
+from seco_lab.whole import hidden, remove_leftovers
 
 
 def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
