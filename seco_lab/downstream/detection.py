@@ -116,18 +116,8 @@ def train_detector(
         FloatingPointError: The loss is no longer finite.
     """
     protocol, where = protocol or DetectionProtocol(), choose_device(device)
-    check_scenes(scenes, "boxes")
-    boxes = {
-        name: without_class_if_small(boxes_of(scene), protocol.least_side_px)
-        for name, scene in scenes.items()
-    }
-    for name, found in boxes.items():
-        check_classes(found[:, 0], classes, name)
-    if not any((found[:, 0] >= 0).any() for found in boxes.values()):
-        raise ValueError(
-            f"none of the {len(scenes)} training scenes holds an object of {protocol.least_side_px:g} px or "
-            "more, so there is nothing to learn"
-        )
+    check_scenes(scenes, "boxes", spec)
+    boxes = wanted_boxes(scenes, classes, protocol.least_side_px, "training")
     model = RetinaNet(encoder, classes, anchors=protocol.anchors, seed=protocol.seed).to(where)
 
     def loss_of(batch: TileBatch) -> Tensor:
@@ -140,6 +130,25 @@ def train_detector(
 
     train_on_tiles(model, scenes, spec, protocol, loss_of, device=where, progress=progress)
     return model
+
+
+def wanted_boxes(
+    scenes: Mapping[str, xr.Dataset], classes: int, least_side_px: float, what: str
+) -> dict[str, Tensor]:
+    """Boxes (N, 5) by scene, with -1 as the class of those that are too small.
+
+    Raises:
+        ValueError: A class beyond the classes, or nothing to find in any scene.
+    """
+    boxes = {name: without_class_if_small(boxes_of(scene), least_side_px) for name, scene in scenes.items()}
+    for name, found in boxes.items():
+        check_classes(found[:, 0], classes, name)
+    if not any((found[:, 0] >= 0).any() for found in boxes.values()):
+        raise ValueError(
+            f"none of the {len(scenes)} {what} scenes holds an object of {least_side_px:g} px or more, so "
+            "nothing can be learned or tested"
+        )
+    return boxes
 
 
 def find_objects(model: RetinaNet, scene: xr.Dataset, spec: InputSpec, protocol: DetectionProtocol) -> Found:
@@ -238,10 +247,11 @@ def evaluate_detection(
         FloatingPointError: The loss is no longer finite.
     """
     protocol = protocol or DetectionProtocol()
-    check_scenes(scenes, "boxes")
+    check_scenes(scenes, "boxes", spec)
     split = split_scenes(scenes, test, share=test_share, seed=seed)
-    check_scenes(split.test, "boxes")
+    check_scenes(split.test, "boxes", spec)
     names = tuple(class_names or getattr(scenes, "class_names", ("object",)))
+    wanted_boxes(split.test, len(names), protocol.least_side_px, "test")
 
     def judged_on(one: nn.Module) -> Judged:
         options = {"classes": len(names), "progress": progress}
