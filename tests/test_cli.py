@@ -164,8 +164,13 @@ def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, caps
     args = ["pretrain", str(cube_path), "--minutes", "0.005", *TINY, "--out", str(tmp_path / "r")]
     assert main([*args, "--json"]) == 0
     steps = json.loads(capsys.readouterr().out.splitlines()[-1])["steps"]
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "r").iterdir()}
     assert main([*args, "--resume", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == steps
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[-1])["steps"] == steps
+    assert f"all {steps} steps of {tmp_path / 'r'} are done, so nothing is left to do" in captured.err
+    assert "patches/s" not in captured.err, "nothing is measured"
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "r").iterdir()} == before
 
 
 def test_pretrain_starts_from_weights_and_their_contract(cube_path, run_path, tmp_path, capsys):
