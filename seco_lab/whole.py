@@ -45,6 +45,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):  # many libraries would say so in words of their own
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     remove_leftovers(path)
     partial = hidden(path, f"partial{path.suffix}")
     try:

@@ -101,6 +101,42 @@ def test_centres_are_those_of_the_patches(done):
     assert (x, y) == pytest.approx((float(cube["x0"]) + 240, float(cube["y0"]) - 240), abs=0.01)
 
 
+@pytest.fixture
+def read_only(tmp_path):
+    """Makes a folder and what is in it such that nobody may write there."""
+    yield lambda folder: subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+    subprocess.run(["chmod", "-R", "u+w", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_cube_on_a_disk_that_may_only_be_read(done, read_only, tmp_path, killed):
+    copy = tmp_path / "a b?" / done.name
+    shutil.copytree(done.parent, copy.parent)
+    if killed:  # what is not yet in the journal itself lies beside it
+        with Journal(journal_path(copy)) as journal:
+            journal.begin({"places": 13})
+            shutil.copytree(copy.parent, tmp_path / "as it lies")
+        copy = tmp_path / "as it lies" / done.name
+        copy.with_name(f"{journal_path(copy).name}-shm").unlink()
+    read_only(copy.parent)
+    if os.access(copy.parent, os.W_OK):
+        pytest.skip("an administrator may write anywhere")
+    before = sorted(os.listdir(copy.parent))
+    assert not verify(copy).damaged
+    if killed:
+        with pytest.raises(OSError, match=r"left by a run that was killed.* copy the cube"):
+            read_costs(copy)
+    else:
+        pd.testing.assert_frame_equal(read_costs(copy), read_costs(done))
+    assert sorted(os.listdir(copy.parent)) == before
+
+
+def test_costs_of_what_is_no_journal(done, tmp_path):
+    journal_path(tmp_path / "c.zarr").touch()
+    with pytest.raises(ValueError, match="no journal of fetching"):
+        read_costs(tmp_path / "c.zarr")
+
+
 def test_the_next_scene_is_taken_where_the_first_will_not_do(done):
     source = read_provenance(done).set_index(["patch", "season"])
     edge = source.loc[("place-002", 1)]

@@ -135,3 +135,10 @@ def test_a_disk_that_syncs_no_folders(tmp_path, monkeypatch):
     with whole_file(tmp_path / "a.json") as partial:
         partial.write_text("whole")
     assert (tmp_path / "a.json").read_text() == "whole"
+
+
+def test_a_folder_that_may_only_be_read_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError) as failed, whole_file(tmp_path / "a.json"):
+        pytest.fail("libraries would say so in words of their own")
+    assert failed.value.filename == str(tmp_path / "a.json")

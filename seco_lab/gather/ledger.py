@@ -152,7 +152,11 @@ def only_writer(out: Path) -> Iterator[None]:
         yield
         return
     file = out.with_name(f".{out.name}.gathering")
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        error.filename = str(out)  # nobody knows the other name
+        raise
     try:
         try:
             lock_open(handle, wait=False)
