@@ -140,8 +140,8 @@ def check_disk(out: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(out.parent).free
     if needed_bytes * _SPARE > free:
         raise OSError(
-            f"the cube needs {needed_bytes * _SPARE / 1e6:,.0f} MB more and {out.parent} has "
-            f"{free / 1e6:,.0f} MB free; take fewer places, bands or pixels, or another disk"
+            f"the cube needs {needed_bytes * _SPARE / 1e6:,.1f} MB more and {out.parent} has "
+            f"{free / 1e6:,.1f} MB free; take fewer places, bands or pixels, or another disk"
         )
 
 
