@@ -7,12 +7,8 @@ from labelled import SPEC
 from scene_files import write_xview
 from small_scenes import box_scenes, spec_of
 
-from seco_lab.downstream.detection import (
-    DetectionProtocol,
-    evaluate_detection,
-    find_objects,
-    train_detector,
-)
+from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection, train_detector
+from seco_lab.downstream.finding import find_objects
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.tile_training import measured_encoder, tile_batches
 from seco_lab.downstream.xview import evaluate_xview, load_xview
