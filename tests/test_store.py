@@ -310,6 +310,18 @@ def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(writer, tmp_p
     assert sum(died) > 8
 
 
+def test_a_link_is_replaced_and_what_it_leads_to_stays(stored_six, tmp_path):
+    for number, target in enumerate([stored_six, tmp_path / "nowhere"]):
+        link = tmp_path / f"{number}.zarr"
+        link.symlink_to(target)
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            save_cube(rich_cube(3), link)
+        save_cube(rich_cube(3), link, overwrite=True)
+        assert not link.is_symlink()
+    assert open_cube(stored_six).sizes["patch"] == 6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.zarr", "1.zarr"]
+
+
 @needs_fork
 def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(writer, tmp_path):
     assert [writer.run("save", str(tmp_path / "a.zarr"), call) for call in (1, 2, 3, 4)] == [KILLED] * 4

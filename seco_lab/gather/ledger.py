@@ -65,6 +65,8 @@ def held_in(out: Path) -> tuple[list[str], dict[str, Any]]:
     Raises:
         FileExistsError: Something else lies there.
     """
+    if out.is_symlink() and not out.exists():
+        raise FileExistsError(f"{out} is a link to {out.readlink()}, which is not there; choose another name")
     if not out.exists():
         return [], {}
     try:

@@ -65,6 +65,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 
     Raises:
         FileExistsError: A file is there and ``overwrite`` is not set.
+        NotADirectoryError: What should be its folder is a file.
         ValueError: It does not end in .tif or .tiff.
     """
     path = Path(path)
@@ -72,6 +73,9 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
         raise ValueError(f"wanted a name ending in .tif for a GeoTIFF, got {path.name}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; name another file or ask to overwrite it")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {folder} is a file, and no folder")
     return path
 
 

@@ -18,18 +18,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def put_in_place(partial: Path, path: Path) -> None:
     """Rename; what was there steps aside first and comes back if the rename fails."""
     aside = hidden(path, "old")
-    if path.exists():
+    if os.path.lexists(path):
         path.rename(aside)
     try:
         partial.rename(path)
     except OSError:
-        if aside.exists():
+        if os.path.lexists(aside):
             aside.rename(path)
         raise
     sync_folder(path.parent)
-    if aside.is_dir():
+    if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
-    elif aside.exists():
+    elif os.path.lexists(aside):
         aside.unlink()
 
 

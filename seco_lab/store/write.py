@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) ->
     path = Path(path)
     check_cube(cube)
     remove_leftovers(path)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:  # a link to nothing is there, too
         raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = hidden(path, "partial")
