@@ -38,6 +38,13 @@ def _warn(message: Warning | str, *_where: Any, **_line: Any) -> None:
     print(f"seco-lab: {message}", file=sys.stderr)
 
 
+def _answer(result: dict[str, Any]) -> None:
+    try:
+        print(json.dumps(result, default=str), flush=True)
+    except BrokenPipeError:  # whoever listened has gone, but the work is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or leaving would fail as well
+
+
 def _exit_code(error: BaseException) -> int:
     missing = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
     if isinstance(error, OSError) and not isinstance(error, missing):
@@ -57,14 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             result = _run(args)
+        if args.json and result is not None:
+            _answer(result)
     except KeyboardInterrupt:
         print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, LookupError, OSError, ImportError, ArithmeticError, RuntimeError) as error:
         print(f"seco-lab {args.command}: {_sentence(error)}", file=sys.stderr)
         return _exit_code(error)
-    if args.json and result is not None:
-        print(json.dumps(result, default=str))
     return 0
 
 

@@ -1,7 +1,10 @@
 """What a newcomer gives by mistake: one sentence each, and no file that was there is lost."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from labelled import SPEC, counts, plain_cube, tiny_encoder
@@ -81,3 +84,14 @@ def test_a_sentence_and_nothing_lost(line, words, made, monkeypatch, capsys):
     (said,) = capsys.readouterr().err.strip().splitlines()
     assert re.search(words, said), said
     assert contents(made) == before
+
+
+def test_nobody_listens_to_the_answer():
+    """As in ``seco-lab ... --json | head -0``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    args = [sys.executable, "-m", "seco_lab", "weights", "list", "--json"]
+    run = subprocess.run(args, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert run.returncode == 0
+    assert "Error" not in run.stderr
