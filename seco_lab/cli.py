@@ -25,8 +25,9 @@ def _run(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it named the file
-        return "no space left on the disk; make room and give the command again" if bare else error.strerror
+        bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it told more
+        place = f"for {error.filename}" if error.filename else "on the disk"
+        return f"no space left {place}; make room and give the command again" if bare else error.strerror
     if isinstance(error, OSError) and error.filename and error.strerror and str(error).startswith("[Errno"):
         return f"{error.filename} cannot be read or written: {error.strerror.lower()}"
     text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)

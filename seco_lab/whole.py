@@ -23,6 +23,7 @@ _SILENT_S = 24 * 3600
 _REPLACE_AGAIN_AFTER_S = (0.05, 0.2, 0.8)
 # What network disks answer that sync no folders, and folders that may be written to and not be listed.
 _UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors of a disk, or a share of it, that is full
 _LIFE = secrets.token_hex(2)  # tells this process from an earlier one that had its number
 _OWNER = re.compile(r"(?P<machine>\w+)-(?P<pid>\d+)-(?P<life>\w+)-\d+\.(?P<word>\w+)(\..*)?")
 _count = itertools.count()  # tells the threads of a process from one another
@@ -56,6 +57,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         _replace(partial, path)
         sync_folder(path.parent)
     except OSError as error:
+        if error.errno in FULL:  # some libraries have words of their own for it
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         if error.filename == str(partial):  # nobody knows that name
             error.filename = str(path)
         raise

@@ -398,12 +398,14 @@ def test_unknown_option_and_missing_argument(capsys):
 
 
 def test_failed_work_is_not_bad_input(monkeypatch, cube_path, capsys):
-    def fail(args):
-        raise OSError(28, "No space left on device")
+    for place, words in ((), "on the disk"), (("p.parquet",), "for p.parquet"):
 
-    monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
-    assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
-    assert "no space left" in told(capsys)
+        def fail(args, place=place):
+            raise OSError(28, "No space left on device", *place)
+
+        monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
+        assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
+        assert told(capsys).endswith(f"no space left {words}; make room and give the command again")
 
 
 @pytest.mark.parametrize("action", "list get inspect export doctor".split())

@@ -122,6 +122,13 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_full_disk_is_told_in_the_words_of_the_system(tmp_path):
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.json") as failed:
+        with whole_file(tmp_path / "a.json"):
+            raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: ...")
+    assert failed.value.filename == str(tmp_path / "a.json")
+
+
 def test_a_disk_that_syncs_no_folders(tmp_path, monkeypatch):
     """As some network disks; the file itself is synced."""
     sync = os.fsync

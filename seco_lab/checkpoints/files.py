@@ -14,10 +14,9 @@ import torch
 from safetensors import SafetensorError
 
 from seco_lab import __version__
-from seco_lab.whole import whole_file
+from seco_lab.whole import FULL, whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORMAT, _VERSION = "seco_lab", 1
 
 
@@ -56,7 +55,7 @@ def _write_error(path: Path, error: Exception) -> Exception:
     signs = ("unexpected pos", "write failed", "os error 28", "os error 27")
     cut_short = any(words in str(error) for words in signs)
     number = getattr(error, "errno", None)
-    if number not in _FULL and not cut_short:
+    if number not in FULL and not cut_short:
         return error
     number = number or errno.ENOSPC
     kept = "the checkpoint before it is intact" if path.exists() else "nothing was written"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seco_lab.alone import CAN_LOCK, lock_open
-from seco_lab.whole import hidden, sync_folder
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from seco_lab.whole import FULL, hidden, sync_folder
 
 
 def put_in_place(partial: Path, path: Path) -> None:
@@ -55,7 +52,7 @@ def space_in_words(path: Path, wanted_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         free = shutil.disk_usage(path.parent).free
         raise OSError(
