@@ -144,10 +144,10 @@ def test_geoimagenet_knows_the_place_of_each_photograph(tmp_path):
     cube = read(tmp_path)
     assert dict(cube.sizes) == {"patch": 12, "season": 1, "band": 3, "y": 224, "x": 224}
     one = cube.sel(patch="train/n01/t1001")
-    assert (float(one["lon"]), float(one["lat"]), int(one["label"])) == (-71, 41, 1)
+    assert (float(one["lon"]), float(one["lat"]), int(one["label"])) == (-71.5, 41.25, 1)
     assert read(tmp_path, split="val")["split"].values.tolist() == ["val"] * 6
     # A place that is none, a line that is missing, a picture of another size, one without colours.
-    rows[1] = rows[1].replace("40,", "400,")
+    rows[1] = rows[1].replace("40.25,", "400.25,")
     (tmp_path / "metadata.csv").write_text("\n".join(row for row in rows if "t2000" not in row))
     save(picture("airport", (100, 80)), tmp_path / "train" / "n01" / "t1000.jpg")
     save(picture("airport", (224, 224), grey=True), tmp_path / "train" / "n01" / "t1001.jpg")
