@@ -52,8 +52,8 @@ def of_known_classes(cubes: SplitCubes) -> SplitCubes:
     known = np.isin(shown, [names[number] for number in np.unique(labels_of(cubes.train))])
     if known.all():
         return cubes
-    gone = f"{(~known).sum()} test images of {', '.join(dict.fromkeys(shown[~known].tolist()))} left out"
-    how = f"{cubes.how}; {gone}, as no training image shows that"
+    gone = f"{(~known).sum()} test images left out, of classes that no training image shows"
+    how = f"{cubes.how}; {gone}: {', '.join(dict.fromkeys(shown[~known].tolist()))}"
     return SplitCubes(cubes.train, cubes.test.isel(patch=np.flatnonzero(known)), how)
 
 
@@ -102,9 +102,7 @@ def split_cubes(
         wanted = next((name for name in TEST_SPLITS if (splits == name).any()), None)
         if wanted is not None and (splits == "train").any():
             parts = [cube.isel(patch=np.flatnonzero(splits == name)) for name in ("train", wanted)]
-            return SplitCubes(
-                *parts, f"split {wanted!r} of the table is the test list, 'train' the training list"
-            )
+            return SplitCubes(*parts, f"split {wanted!r} is the test list, 'train' the training list")
         if len(set(splits.tolist())) > 1:
             raise ValueError(
                 "the table's splits need 'train' and one of "

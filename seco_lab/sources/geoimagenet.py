@@ -25,7 +25,7 @@ def is_geoimagenet(path: Path) -> bool:
     table = path / TABLE
     if not table.is_file():
         return False
-    with table.open(errors="replace") as lines:
+    with table.open(encoding="utf-8-sig", errors="replace") as lines:
         return set(COLUMNS) <= {name.strip() for name in lines.readline().split(",")}
 
 
@@ -48,7 +48,9 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
         for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS):
             name = "/".join([*([part] if part else []), folder.name, file.stem])
             if file.stem not in places:
-                refused.append(Refused(name, f"is not in {TABLE}"))
+                refused.append(
+                    Refused(name, f"is not in {TABLE}, whose ids are like {next(iter(places), 'none')}")
+                )
                 continue
             lon, lat = places[file.stem]
             pictures.append(Picture(file, name, folder.name, part, lon, lat))
@@ -65,7 +67,7 @@ def _class_folders(path: Path) -> list[tuple[str | None, Path]]:
         (root.name if splits else None, folder)
         for root in splits or [path]
         for folder in sorted(root.iterdir())
-        if folder.is_dir()
+        if folder.is_dir() and not folder.name.startswith(".")
     ]
 
 
@@ -77,7 +79,8 @@ def _places(table: Path) -> dict[str, tuple[float, float]]:
         raise FileNotFoundError(
             f"no {table}; GeoImageNet tells the place of each picture there (id, lat, lon)"
         )
-    rows = pd.read_csv(table, dtype={"id": str})
+    # Names of towns may be in any encoding; spreadsheets put spaces behind commas.
+    rows = pd.read_csv(table, dtype={"id": str}, skipinitialspace=True, encoding_errors="replace")
     missing = [name for name in COLUMNS if name not in rows.columns]
     if missing:
         raise ValueError(

@@ -101,7 +101,8 @@ def find_naip_scenes(path: Path, *, split: str | None = None, size_px: int | Non
 
     Raises:
         FileNotFoundError: There is not exactly one raster of classes.
-        ValueError: A size below 1, no tile of any scene has a class, or there is no such split.
+        ValueError: A size below 1, a raster of classes that cannot be used, no tile of any scene has a class,
+            or there is no such split.
     """
     labels, side = _rasters_of_classes(path), TILE_PX if size_px is None else size_px
     if len(labels) != 1:
@@ -110,6 +111,7 @@ def find_naip_scenes(path: Path, *, split: str | None = None, size_px: int | Non
         )
     if side < 1:
         raise ValueError(f"size_px must be 1 or more, got {side}")
+    _check_classes(labels[0])
     tiles: list[_Tile] = []
     refused: list[Refused] = []
     for scene, part in _with_splits(path):
@@ -121,7 +123,7 @@ def find_naip_scenes(path: Path, *, split: str | None = None, size_px: int | Non
         tiles += found
     if not tiles:
         why = refused[0].reason if refused else f"none is covered by {labels[0].name}"
-        raise ValueError(f"no tile of {side} px of the scenes in {path} has a class: {why}")
+        raise ValueError(f"no tile of {side} x {side} px of the scenes in {path} has a class: {why}")
     return _reading(path, of_split(tiles, split, path), side, refused)
 
 
@@ -164,6 +166,10 @@ def _labelled(scene: Path, split: str | None, labels: Path, side: int) -> Iterat
         BadFileError: The scene cannot be read, has other bands than NAIP, or nobody knows where it lies.
     """
     meta = describe_raster(scene)
+    if min(meta.shape) < side:
+        raise BadFileError(
+            f"is {meta.shape[1]} x {meta.shape[0]} px, smaller than a tile of {side} (--tile-px)"
+        )
     if meta.count != len(NAIP.bands):
         raise BadFileError(f"has {meta.count} bands, NAIP has {len(NAIP.bands)}")
     if meta.crs is None:
@@ -176,21 +182,32 @@ def _labelled(scene: Path, split: str | None, labels: Path, side: int) -> Iterat
                 yield _Tile(scene, meta, (top, left), int(codes[counts.argmax()]), split)
 
 
+def _check_classes(labels: Path) -> None:
+    """Refuse a raster of classes that is none."""
+    try:
+        meta = describe_raster(labels)
+    except BadFileError as error:
+        raise ValueError(f"{labels} {error}") from error
+    if meta.count != 1 or np.dtype(meta.dtype).kind not in "ui" or meta.crs is None:
+        raise ValueError(
+            f"{labels} must have one band of whole numbers and a CRS, it has {meta.count} of {meta.dtype} "
+            f"and {meta.crs or 'no CRS'}"
+        )
+
+
 def _strips(meta: RasterMeta, labels: Path, side: int) -> Iterator[tuple[int, NDArray[Any]]]:
     """Classes (side, W) of each row of tiles on the grid of a scene, 0 where there is none."""
     import rasterio
+    from rasterio.errors import RasterioError
     from rasterio.vrt import WarpedVRT
     from rasterio.windows import Window
 
     height, width = meta.shape
-    with rasterio.open(labels) as source:
-        if source.count != 1 or np.dtype(source.dtypes[0]).kind not in "ui" or source.crs is None:
-            raise ValueError(
-                f"{labels} must have one band of whole numbers and a CRS, it has {source.count} of "
-                f"{source.dtypes[0]} and {source.crs or 'no CRS'}"
-            )
-        transform = rasterio.Affine(*meta.transform)
-        with WarpedVRT(source, crs=meta.crs, transform=transform, width=width, height=height) as laid:
+    grid = {"crs": meta.crs, "transform": rasterio.Affine(*meta.transform), "width": width, "height": height}
+    try:
+        with rasterio.open(labels) as source, WarpedVRT(source, **grid) as laid:
             for top in range(0, height - side + 1, side):
                 strip = laid.read(1, window=Window(0, top, width, side))
                 yield top, np.where(strip == (source.nodata or 0), 0, np.maximum(strip, 0))
+    except (RasterioError, OSError) as error:
+        raise ValueError(f"{labels} {unreadable(error)}") from error

@@ -161,6 +161,21 @@ def test_geoimagenet_knows_the_place_of_each_photograph(tmp_path):
     assert read(tmp_path, size_px=16).sizes["patch"] == 10
 
 
+def test_a_table_of_places_as_spreadsheets_write_it(tmp_path):
+    rows = write_geoimagenet(tmp_path, each=1, size=(8, 8))
+    text = "\n".join(rows).replace(",", ", ").replace("Town", "Zürich")
+    (tmp_path / "metadata.csv").write_bytes(b"\xef\xbb\xbf" + text.encode("latin-1"))
+    (tmp_path / "train" / ".checkpoints").mkdir()
+    assert layout_of(tmp_path) == "geoimagenet"
+    cube = read(tmp_path, size_px=8)
+    assert cube["lat"].values.tolist() == [40.25, 41.25, 42.25] * 2
+    assert cube.attrs["class_names"] == ["n00", "n01", "n02"]
+    (tmp_path / "metadata.csv").write_text("\n".join(rows).replace("t0000,", "t0000.jpg,"))
+    assert "n00/t0000 is not in metadata.csv, whose ids are like t0000.jpg" in reasons(
+        read(tmp_path, size_px=8)
+    )
+
+
 @pytest.mark.parametrize("text", ["id,latitude,lon\nx,1,2\n", None])
 def test_a_table_of_places_must_be_one(tmp_path, text):
     write_geoimagenet(tmp_path, each=1, size=(8, 8))
@@ -182,6 +197,8 @@ def test_naip_tiles(tmp_path):
     assert str(cube["time"].values[0, 0])[:10] == "2018-07-16"
     assert np.isfinite(cube["lon"].values).all()
     assert read(tmp_path, split="test").sizes["patch"] == 3
+    (tmp_path / "labels.csv").write_text("\ufeff" + "\n".join(rows).replace(",", ", "), encoding="utf-8")
+    assert read(tmp_path).identical(cube)
     more = [*rows, "tiles/gone.tif,corn,train", "tiles/m_0000_20180716.tif,,train"]
     kept = [row for row in more if "m_0000_20180716.tif,corn" not in row]
     (tmp_path / "labels.csv").write_text("\n".join(kept))

@@ -84,18 +84,28 @@ def test_folders_of_scenes_are_lists_and_classes_of_the_test_alone_are_left_out(
         load_naip(folder, split="val", size_px=20, progress=False)
     task = naip_task(cube)
     assert [task.classes[number] for number in task.truth] == ["1", "1"]
-    assert task.cubes.how.endswith("2 test images of 111 left out, as no training image shows that")
+    assert task.cubes.how.endswith("; 2 test images left out, of classes that no training image shows: 111")
 
 
 def test_what_cannot_be_used_is_named(folder):
     write(folder / "scenes" / "rgb.tif", np.ones((3, 40, 60), np.uint8))
     told = read_cube(folder, size_px=20, progress=False).attrs["refused"]
     assert "has 3 bands, NAIP has 4" in str(told)
-    with pytest.raises(ValueError, match=r"no tile of 64 px of the scenes in .* has a class"):
+    with pytest.raises(
+        ValueError, match=r"no tile of 64 x 64 px .* is 60 x 40 px, smaller than a tile of 64"
+    ):
         read_cube(folder, progress=False)
+    small = folder / "scenes" / "m_0_20180716.tif"
+    small.write_bytes(small.read_bytes()[:3000])
+    assert "m_0_20180716.tif cannot be read" in str(
+        read_cube(folder, size_px=20, progress=False).attrs["refused"]
+    )
     write(folder / "labels.tif", np.ones((1, 4, 12), np.float32))
     with pytest.raises(FileNotFoundError, match=r"needs one raster of classes, .* it has 2"):
         read_cube(folder, size_px=20, progress=False)
     (folder / "CDL_2018_38.tif").unlink()
     with pytest.raises(ValueError, match="must have one band of whole numbers and a CRS"):
+        read_cube(folder, size_px=20, progress=False)
+    (folder / "labels.tif").write_bytes(b"II*\0 cut off")
+    with pytest.raises(ValueError, match=r"labels\.tif cannot be read, it may be truncated"):
         read_cube(folder, size_px=20, progress=False)

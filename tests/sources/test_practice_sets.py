@@ -110,7 +110,11 @@ def test_the_command_line_judges_both(naip, geoimagenet, capsys):
             *more,
         ]
         assert main(["probe", folder.name, *given, "--no-baselines", "--device", "cpu", "--json"]) == 0
-        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        out, said = capsys.readouterr()
+        told = json.loads(out.splitlines()[-1])
+        sizes = told["protocol"]["sizes"]
+        assert f"{sizes['train']} to train on, {sizes['test']} to be judged on: split '" in said
+        assert set(told["protocol"]["notes"]) <= set(said.splitlines())
         assert told["protocol"]["input_spec"]["bands"] == ["R", "G", "B"]
         assert ("linear_top5" in told["score_names"]) == (folder is geoimagenet)
 
