@@ -175,9 +175,9 @@ def parted(scenes: dict[str, xr.Dataset], first: int) -> list[dict[str, xr.Datas
 
 ROWS = [
     Row("EuroSAT", "places", "ten kinds of land cover", "accuracy, linear", "linear",
-        lambda e, s: evaluate_eurosat(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+        lambda e, s: evaluate_eurosat(e, s, *one_day(), PLAIN)),
     Row("BigEarthNet", "places", "all kinds that cover 4 % of a patch", "micro AP, linear", "micro_ap",
-        lambda e, s: evaluate_bigearthnet(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+        lambda e, s: evaluate_bigearthnet(e, s, *one_day(), PLAIN)),
     Row("fMoW", "places", "land cover", "F1, linear", "linear_f1",
         lambda e, s: evaluate_fmow(e, s, *one_day(), PLAIN)),
     Row("fMoW temporal", "places", "land cover on two days", "accuracy, mean of features", "mean_features",
