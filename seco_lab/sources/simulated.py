@@ -133,10 +133,8 @@ class SimulatedSource:
             patch has fewer.
         """
         days, sites = self._sites(places, dates, size_px)
-        rows = []
-        for part, scenes in self._scenes(sites):
-            for scene, site, wanted in zip(scenes, sites[part], days[part], strict=True):
-                rows.append([truth_on(scene, int(day), site.window) for day in wanted])
+        each = self._each(sites, days)
+        rows = [[truth_on(scene, int(day), site.window) for day in wanted] for scene, site, wanted in each]
         return truth_dataset(places, rows)
 
     def change(
@@ -157,16 +155,11 @@ class SimulatedSource:
             ValueError: The source knows no change, or more than a date was given.
         """
         if self.change_window is None:
-            raise ValueError(
-                "this world does not change; make the source with change=(first date, last date)"
-            )
+            raise ValueError("this world does not change; make the source with change=(first, last date)")
         pair = np.array([_one_date(before), _one_date(after)])
         days, sites = self._sites(places, pair, size_px)
-        masks = [
-            change_between(scene, *map(int, both), site.window)
-            for part, scenes in self._scenes(sites)
-            for scene, site, both in zip(scenes, sites[part], days[part], strict=True)
-        ]
+        each = self._each(sites, days)
+        masks = [change_between(scene, int(d[0]), int(d[1]), site.window) for scene, site, d in each]
         coords = {"patch": [place.name for place in places]}
         attrs = {"change_names": list(CHANGES), "before": str(pair[0]), "after": str(pair[1])}
         return xr.Dataset({"change": (("patch", "y", "x"), np.stack(masks))}, coords, attrs)
@@ -197,6 +190,10 @@ class SimulatedSource:
                 yield part, build_scenes([site.frame for site in sites[part]], self.change_window)
                 bar.update(len(sites[part]))
 
+    def _each(self, sites: list[_Site], days: NDArray[np.int64]) -> Iterator[tuple[Scene, _Site, NDArray]]:
+        for part, scenes in self._scenes(sites):
+            yield from zip(scenes, sites[part], days[part], strict=True)
+
     def _cube(
         self,
         places: Sequence[Place],
@@ -215,11 +212,10 @@ class SimulatedSource:
         views = {window: View(self.sensor, names, window, self.clouds) for window in windows}
         for part, scenes in self._scenes(sites):
             drawn = render_each(scenes, days[part], [views[site.window] for site in sites[part]])
-            for row, each in enumerate(drawn, part.start):
+            for row, (scene, each) in enumerate(zip(scenes, drawn, strict=True), part.start):
                 pixels[row], cloud[row] = each
-            if labelled:
-                each = zip(scenes, days[part], sites[part], strict=True)
-                truths += [truth_on(scene, int(wanted[0]), site.window) for scene, wanted, site in each]
+                if labelled:
+                    truths.append(truth_on(scene, int(days[row, 0]), sites[row].window))
         return make_cube(
             pixels,
             patch=[place.name for place in places],
@@ -239,13 +235,8 @@ class SimulatedSource:
         )
 
     def _attrs(self) -> dict[str, str | int]:
-        licence = "Apache-2.0 (simulated; no measurement)"
-        return {
-            "source": "simulated",
-            "seed": self.seed,
-            "licence": licence,
-            "attribution": "seco_lab simulated world",
-        }
+        licence, credit = "Apache-2.0 (simulated; no measurement)", "seco_lab simulated world"
+        return {"source": "simulated", "seed": self.seed, "licence": licence, "attribution": credit}
 
     def _item_ids(self, sites: list[_Site], days: NDArray[np.int64]) -> NDArray[np.object_]:
         stamps = np.datetime_as_string(days.astype("datetime64[D]"))
