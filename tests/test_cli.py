@@ -408,6 +408,23 @@ def test_failed_work_is_not_bad_input(monkeypatch, cube_path, capsys):
         assert told(capsys).endswith(f"no space left {words}; make room and give the command again")
 
 
+@pytest.mark.parametrize(
+    ("line", "place", "words"),
+    [
+        ("gather p.parquet --out c.zarr", "gathering.gather", "the same command goes on from here"),
+        ("plan --places 1 --out p.parquet", "gathering.plan", "the same command begins anew"),
+        ("pretrain c.zarr --method moco --out r", "training.pretrain", "with --resume goes on"),
+    ],
+)
+def test_an_interrupt_tells_how_to_go_on(line, place, words, monkeypatch, capsys):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"seco_lab.commands.{place}", interrupted)
+    assert main(line.split()) == 130
+    assert words in told(capsys)
+
+
 @pytest.mark.parametrize("action", "list get inspect export doctor".split())
 def test_help_of_weights_has_an_example(action, capsys):
     with pytest.raises(SystemExit) as end:
