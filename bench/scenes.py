@@ -109,7 +109,8 @@ def tiles(path: Path) -> list[dict]:
 
 def search(path: Path) -> dict:
     """In a process of its own: how much memory a search of the whole scene adds."""
-    from seco_lab.downstream.detection import DetectionProtocol, find_objects
+    from seco_lab.downstream.detection import DetectionProtocol
+    from seco_lab.downstream.finding import find_objects
     from seco_lab.nn.detection import RetinaNet
     from seco_lab.nn.encoders import encoder_named
 

@@ -25,8 +25,9 @@ def _run(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it named the file
-        return "no space left on the disk; make room and give the command again" if bare else error.strerror
+        bare = error.strerror == os.strerror(errno.ENOSPC)  # else whoever raised it told more
+        place = f"for {error.filename}" if error.filename else "on the disk"
+        return f"no space left {place}; make room and give the command again" if bare else error.strerror
     if isinstance(error, OSError) and error.filename and error.strerror and str(error).startswith("[Errno"):
         return f"{error.filename} cannot be read or written: {error.strerror.lower()}"
     text = str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
@@ -36,6 +37,13 @@ def _sentence(error: BaseException) -> str:
 def _warn(message: Warning | str, *_where: Any, **_line: Any) -> None:
     """A warning as its sentence: where in the code it arose helps nobody at a terminal."""
     print(f"seco-lab: {message}", file=sys.stderr)
+
+
+def _answer(result: dict[str, Any]) -> None:
+    try:
+        print(json.dumps(result, default=str), flush=True)
+    except BrokenPipeError:  # whoever listened has gone, but the work is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or leaving would fail as well
 
 
 def _exit_code(error: BaseException) -> int:
@@ -57,14 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             result = _run(args)
+        if args.json and result is not None:
+            _answer(result)
     except KeyboardInterrupt:
         print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, LookupError, OSError, ImportError, ArithmeticError, RuntimeError) as error:
         print(f"seco-lab {args.command}: {_sentence(error)}", file=sys.stderr)
         return _exit_code(error)
-    if args.json and result is not None:
-        print(json.dumps(result, default=str))
     return 0
 
 

@@ -189,9 +189,11 @@ def _embed(demo: Demo, encoder: ResNet, spec: InputSpec, cube: xr.Dataset) -> xr
 
 
 def _probe(encoder: ResNet, spec: InputSpec, labelled: xr.Dataset) -> Result:
+    from seco_lab.downstream.classification import ProbeSettings
     from seco_lab.downstream.eurosat import PROBE_PX, evaluate_eurosat
 
-    return evaluate_eurosat(encoder, spec, labelled.compute(), name="SeCo", size_px=PROBE_PX)
+    settings = ProbeSettings(size_px=PROBE_PX)
+    return evaluate_eurosat(encoder, spec, labelled.compute(), settings=settings, name="SeCo")
 
 
 def _scores(result: Result) -> list[Any]:

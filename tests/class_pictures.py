@@ -83,7 +83,7 @@ def write_geoimagenet(root, each=6, *, size=(224, 224), splits=("train", "val"))
                 name = f"{split[0]}{number}{i:03d}"
                 image = picture(kind, size, seed=1000 * splits.index(split) + 100 * number + i)
                 save(image, root / split / f"n0{number}" / f"{name}.jpg")
-                rows.append(f"{name},{40 + number},{-70 - i},Town,Country,Region,County")
+                rows.append(f"{name},{40.25 + number},{-70.5 - i},Town,Country,Region,County")
     (root / "metadata.csv").write_text("\n".join(rows) + "\n")
     return rows
 

@@ -164,8 +164,13 @@ def test_minutes_become_steps_that_a_resumed_run_keeps(cube_path, tmp_path, caps
     args = ["pretrain", str(cube_path), "--minutes", "0.005", *TINY, "--out", str(tmp_path / "r")]
     assert main([*args, "--json"]) == 0
     steps = json.loads(capsys.readouterr().out.splitlines()[-1])["steps"]
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "r").iterdir()}
     assert main([*args, "--resume", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == steps
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[-1])["steps"] == steps
+    assert f"all {steps} steps of {tmp_path / 'r'} are done, so nothing is left to do" in captured.err
+    assert "patches/s" not in captured.err, "nothing is measured"
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "r").iterdir()} == before
 
 
 def test_pretrain_starts_from_weights_and_their_contract(cube_path, run_path, tmp_path, capsys):
@@ -393,12 +398,14 @@ def test_unknown_option_and_missing_argument(capsys):
 
 
 def test_failed_work_is_not_bad_input(monkeypatch, cube_path, capsys):
-    def fail(args):
-        raise OSError(28, "No space left on device")
+    for place, words in ((), "on the disk"), (("p.parquet",), "for p.parquet"):
 
-    monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
-    assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
-    assert "no space left" in told(capsys)
+        def fail(args, place=place):
+            raise OSError(28, "No space left on device", *place)
+
+        monkeypatch.setattr("seco_lab.commands.gathering.plan", fail)
+        assert main(["plan", "--places", "1", "--out", "p.parquet"]) == 1
+        assert told(capsys).endswith(f"no space left {words}; make room and give the command again")
 
 
 @pytest.mark.parametrize("action", "list get inspect export doctor".split())

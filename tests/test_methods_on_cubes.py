@@ -38,10 +38,10 @@ def seco_eco(cube, spec):
 
 @pytest.mark.parametrize("parts", [caco, seco_eco])
 def test_a_run_on_a_cube_resumes_to_the_bit(cube, parts, tmp_path):
-    def run_in(folder):
+    def run_in(folder, seed=0):
         spec = input_spec_for(cube, bands="rgb", size_px=16)
         method, pick, views = parts(cube, spec)
-        whole = CubeBatches(cube, 4, seasons=cube.sizes["season"], bands="rgb")
+        whole = CubeBatches(cube, 4, seasons=cube.sizes["season"], bands="rgb", seed=seed)
         config = TrainConfig(steps=5, lr=0.01, precision="float32")
         return PretrainingRun(
             method, PickedSeasons(whole, pick), views, config, spec=spec, folder=folder, device="cpu"
@@ -55,6 +55,8 @@ def test_a_run_on_a_cube_resumes_to_the_bit(cube, parts, tmp_path):
         if log.step == 3:
             first.save()
             break
+    with pytest.raises(ValueError, match=r"data\.seed_before_picking: 0 -> 1"):
+        run_in(tmp_path / "run", seed=1).resume()
     torch.manual_seed(8)
     second = run_in(tmp_path / "run")
     assert second.resume()

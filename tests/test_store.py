@@ -19,6 +19,7 @@ from forks import Children
 from seco_lab.sensors import SENTINEL2_L2A
 from seco_lab.store import MappedCube, append, open_cube, repack, save_cube, shards
 from seco_lab.store.mapped import band_runs
+from seco_lab.whole import hidden
 
 
 @pytest.fixture(autouse=True)
@@ -309,6 +310,18 @@ def test_killed_at_any_change_of_the_disk_append_leaves_old_or_new(writer, tmp_p
     assert sum(died) > 8
 
 
+def test_a_link_is_replaced_and_what_it_leads_to_stays(stored_six, tmp_path):
+    for number, target in enumerate([stored_six, tmp_path / "nowhere"]):
+        link = tmp_path / f"{number}.zarr"
+        link.symlink_to(target)
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            save_cube(rich_cube(3), link)
+        save_cube(rich_cube(3), link, overwrite=True)
+        assert not link.is_symlink()
+    assert open_cube(stored_six).sizes["patch"] == 6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0.zarr", "1.zarr"]
+
+
 @needs_fork
 def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(writer, tmp_path):
     assert [writer.run("save", str(tmp_path / "a.zarr"), call) for call in (1, 2, 3, 4)] == [KILLED] * 4
@@ -320,12 +333,14 @@ def test_killed_while_saving_leaves_no_cube_and_the_next_save_cleans_up(writer, 
 
 
 @needs_fork
-def test_killed_while_replacing_the_old_cube_comes_back(writer, tmp_path):
+def test_killed_while_replacing_the_old_cube_comes_back(writer, tmp_path, monkeypatch):
     """Killed between the two renames: the old one has stepped aside, the new one is not in its place yet."""
     path, ended = tmp_path / "a [2].zarr", writer.start("limited", str(tmp_path / "b.zarr"), 5000)
     assert writer.end() == 0
     save_cube(rich_cube(3), path)
-    path.rename(tmp_path / f".{path.name}.{ended}.old")
+    with monkeypatch.context() as then:
+        then.setattr(os, "getpid", lambda: ended)
+        path.rename(hidden(path, "old"))
     with pytest.raises(FileExistsError, match="overwrite=True"):
         save_cube(rich_cube(4), path)
     assert open_cube(path).sizes["patch"] == 3

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,7 @@ from simulated_lessons import LESSONS, PATCH_PX, PLACES
 from torch import nn
 
 from seco_lab.checkpoints import read_weights
+from seco_lab.cube import utm_epsg
 from seco_lab.downstream import (
     Comparison,
     DetectionProtocol,
@@ -40,20 +42,26 @@ from seco_lab.downstream.bigearthnet import evaluate_bigearthnet
 from seco_lab.downstream.change_unet import UNetProtocol
 from seco_lab.downstream.eurosat import evaluate_eurosat
 from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
+from seco_lab.downstream.geoimagenet import evaluate_geoimagenet, load_geoimagenet
+from seco_lab.downstream.naip import evaluate_naip, load_naip
 from seco_lab.downstream.oscd import evaluate_oscd
 from seco_lab.downstream.simulated_scenes import simulated_cities, simulated_industry, simulated_towns
+from seco_lab.downstream.untrained import bands_like, measured_spec
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.anchors import Anchors
 from seco_lab.places import AroundCities, plan_places
 from seco_lab.seasons import quarters
 from seco_lab.sources import SimulatedSource
+from seco_lab.sources.practice_sets import write_practice_geoimagenet, write_practice_naip
 
 PLACES_ENCODER = Path(__file__).resolve().parents[1] / "data" / "tiny_encoder.pt"
 BEGIN, END = "<!-- tasks: begin -->\n", "<!-- tasks: end -->\n"
 LABELLED, TOWNS, TRAINING_TOWNS, TOWN_PX = 1400, 40, 16, 96
 TRAINING_CITIES, CITIES, TRAINING_SITES, SITES = 16, 24, 24, 24
 # Seeds of scenes that no setting was chosen on; those for towns were chosen on seed 3, for change on 3, 4, 5.
-FRESH, FRESH_CITIES, FRESH_DECODED = 21, 31, 51
+FRESH, FRESH_CITIES, FRESH_DECODED, FRESH_FOLDERS = 21, 31, 51, 41
+# One in 25 of the places drawn near cities of the Earth lies in the UTM zone of Germany and Italy.
+SCENES, ZONE, DRAWN = 100, 32632, 6000
 # The same passes in batches of 8 are 120 steps, too few to learn to read the deep maps.
 DECODE = UNetProtocol(epochs=60, batch_size=2, lr=3e-3)
 TILES = {"tile_px": 32, "overlap_px": 8, "enlarge": 4, "batch_size": 8, "tiles_per_scene": 4}
@@ -132,6 +140,34 @@ def industry() -> list[dict[str, xr.Dataset]]:
     return parted(simulated_industry(TRAINING_SITES + SITES, size_px=TOWN_PX, seed=FRESH), TRAINING_SITES)
 
 
+@cache
+def aerial() -> xr.Dataset:
+    """Scenes of four bands beside a raster of classes, written and read as NAIP."""
+    places = plan_places(DRAWN, AroundCities(50), seed=FRESH_FOLDERS).place_list()
+    zones = utm_epsg([place.lon for place in places], [place.lat for place in places])
+    here = [place for place, zone in zip(places, zones, strict=True) if zone == ZONE]
+    lists = {"train": here[:SCENES], "test": here[SCENES : 2 * SCENES]}
+    with TemporaryDirectory() as folder:
+        return load_naip(write_practice_naip(folder, lists, seed=FRESH_FOLDERS))
+
+
+@cache
+def pictures() -> xr.Dataset:
+    """Pictures in folders of classes with a table of coordinates, written and read as GeoImageNet."""
+    places = plan_places(LABELLED, AroundCities(50), seed=FRESH_FOLDERS).place_list()
+    lists = {"train": places[: LABELLED // 2], "val": places[LABELLED // 2 :]}
+    with TemporaryDirectory() as folder:
+        return load_geoimagenet(write_practice_geoimagenet(folder, lists, seed=FRESH_FOLDERS))
+
+
+def on_pictures(
+    evaluate: Callable[..., Result], encoder: nn.Module, spec: InputSpec, cube: xr.Dataset
+) -> Result:
+    """The result on imagery of another sensor, whose limits and statistics are measured on what trains."""
+    spec = measured_spec(cube, bands=bands_like(spec, cube), size_px=PATCH_PX)
+    return evaluate(encoder, spec, cube, None, PLAIN)
+
+
 def parted(scenes: dict[str, xr.Dataset], first: int) -> list[dict[str, xr.Dataset]]:
     """The first scenes, and the others."""
     names = list(scenes)
@@ -140,13 +176,17 @@ def parted(scenes: dict[str, xr.Dataset], first: int) -> list[dict[str, xr.Datas
 
 ROWS = [
     Row("EuroSAT", "places", "ten kinds of land cover", "accuracy, linear", "linear",
-        lambda e, s: evaluate_eurosat(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+        lambda e, s: evaluate_eurosat(e, s, *one_day(), PLAIN)),
     Row("BigEarthNet", "places", "all kinds that cover 4 % of a patch", "micro AP, linear", "micro_ap",
-        lambda e, s: evaluate_bigearthnet(e, s, *one_day(), size_px=PATCH_PX, baselines=False)),
+        lambda e, s: evaluate_bigearthnet(e, s, *one_day(), PLAIN)),
     Row("fMoW", "places", "land cover", "F1, linear", "linear_f1",
         lambda e, s: evaluate_fmow(e, s, *one_day(), PLAIN)),
     Row("fMoW temporal", "places", "land cover on two days", "accuracy, mean of features", "mean_features",
         lambda e, s: evaluate_fmow_temporal(e, s, *labelled_places(), PLAIN)),
+    Row("NAIP", "places", "land cover of tiles, by scene", "accuracy, linear", "linear",
+        lambda e, s: on_pictures(evaluate_naip, e, s, aerial())),
+    Row("GeoImageNet", "places", "pictures of ten kinds of land cover", "top-1, linear", "linear",
+        lambda e, s: on_pictures(evaluate_geoimagenet, e, s, pictures())),
     Row("OSCD", "years", "built over, cut or flooded in three years", "AUC, distance of features", "auc",
         lambda e, s: evaluate_oscd(e, s, cities(FRESH_CITIES), FeatureDistance(), baselines=False)),
     Row("OSCD, U-Net", "years", "the same on other places", "average precision, frozen encoder, 16 places",
@@ -194,7 +234,7 @@ def write(document: Path, lines: list[str], steps: int) -> None:
                "training_cities": TRAINING_CITIES, "cities": CITIES,
                "epochs": DECODE.epochs, "pairs": DECODE.batch_size,
                "train": TRAINING_TOWNS, "test": TOWNS - TRAINING_TOWNS,
-               "training_sites": TRAINING_SITES, "sites": SITES}  # fmt: skip
+               "training_sites": TRAINING_SITES, "sites": SITES, "scenes": SCENES}  # fmt: skip
     text = _TEXT.format(rows="\n".join([*head, "|---" * 7 + "|", *lines]), **numbers)
     document.write_text(before + BEGIN + text + END + after)
 
@@ -217,9 +257,13 @@ to be judged on; the distance learns nothing and is judged on {cities} others. P
 {train} towns to train the head on, {test} to be judged on, tiles of 32 px enlarged four times,
 encoder frozen. Boxes: {training_sites} industrial places to train on, {sites} to be judged on,
 tiles of 64 px enlarged twice, the encoder
-trained as well. There is no counterpart of fMoW's kinds of places (land cover stands in), of NAIP
-(another sensor) and of GeoImageNet (photographs). Scenes of the rows of "towns" and "years" are of seeds
-that no setting was chosen on.
+trained as well. NAIP and GeoImageNet are written to files in their own layouts and read from there:
+{scenes} scenes of 1.9 km to fit on and as many to be judged on, in red, green, blue and near infrared of 8
+bits beside a raster of classes, at 10 m where NAIP has 1 m (the encoder sees three of the bands); and
+{labelled} JPEG pictures of ten classes for each list. For both the encoder's input is measured on the
+training list (`--measure-input`). There is no counterpart of fMoW's kinds of places (land cover stands
+in), of NAIP's detail and of GeoImageNet's photographs. Scenes of the rows of "towns" and "years", and
+both sets of files, are of seeds that no setting was chosen on.
 
 Command: `python tools/simulated_tasks.py --steps {steps}`
 """

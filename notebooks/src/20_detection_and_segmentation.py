@@ -18,7 +18,8 @@ import torch
 
 # %%
 from seco_lab.checkpoints import load_encoder
-from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection, find_objects, train_detector
+from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection, train_detector
+from seco_lab.downstream.finding import find_objects
 from seco_lab.downstream.scene_input import random_weights_for
 from seco_lab.downstream.segmentation import (
     SegmentationProtocol,

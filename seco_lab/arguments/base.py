@@ -23,6 +23,10 @@ class Parser(argparse.ArgumentParser):
         found, odd = super().parse_known_args(args, namespace)
         if odd:
             self.error(f"unrecognized arguments: {' '.join(odd)}")
+        for action in self._actions:
+            if getattr(found, action.dest, None) == "":
+                name = "/".join(action.option_strings) or action.metavar or action.dest
+                self.error(f"argument {name}: a value is wanted, got an empty text (a variable not set?)")
         return found, odd
 
     def error(self, message: str) -> NoReturn:

@@ -52,9 +52,7 @@ def add_area(commands: Any) -> None:
     )
     area.add_argument("--stride-px", type=count, default=32, help="step between windows, side of a cell (32)")
     area.add_argument("--file-bands", metavar="NAMES", help="bands in the file's order, where it names none")
-    area.add_argument(
-        "--offset", default="auto", help="the +1000 of baseline 04.00: auto (by content), remove or keep"
-    )
+    area.add_argument("--offset", help="the +1000 of baseline 04.00: auto (by content), remove or keep")
     area.add_argument("--patch", metavar="NAME", help="which patch of a cube")
     area.add_argument("--season", type=number, metavar="N", help="which season of a cube, from 0")
     area.add_argument(

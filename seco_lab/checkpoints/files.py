@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 from seco_lab import __version__
-from seco_lab.whole import whole_file
+from seco_lab.whole import FULL, whole_file
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT, _VERSION = "seco_lab", 1
@@ -54,9 +54,10 @@ def _write_error(path: Path, error: Exception) -> Exception:
     # The writers of torch and safetensors report a full disk as errors of their own, whose cause is lost.
     signs = ("unexpected pos", "write failed", "os error 28", "os error 27")
     cut_short = any(words in str(error) for words in signs)
-    if not isinstance(error, OSError) and not cut_short:
+    number = getattr(error, "errno", None)
+    if number not in FULL and not cut_short:
         return error
-    number = getattr(error, "errno", None) or errno.ENOSPC
+    number = number or errno.ENOSPC
     kept = "the checkpoint before it is intact" if path.exists() else "nothing was written"
     return OSError(number, f"cannot save {path}: {os.strerror(number)}; {kept}, make room and go on")
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seco_lab.commands.refusing import refuse
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _scene(args: argparse.Namespace, spec: InputSpec) -> xr.Dataset:
         if args.patch is not None or args.season is not None:
             raise ValueError("--patch and --season choose from a Zarr cube, got a file")
         names = None if args.file_bands is None else args.file_bands.split(",")
-        return open_area(path, bands=spec.bands, file_bands=names, offset=args.offset)
+        return open_area(path, bands=spec.bands, file_bands=names, offset=args.offset or "auto")
     return _from_cube(path, args)
 
 
@@ -87,7 +88,10 @@ def _from_cube(path: Path, args: argparse.Namespace) -> xr.Dataset:
     from seco_lab.cube import area_of_patch
     from seco_lab.store import open_cube
 
+    refuse(args, "it belongs to a GeoTIFF, a cube tells its bands and counts", "file_bands", "offset")
     cube = open_cube(path)
+    if not cube.sizes["patch"]:
+        raise ValueError(f"{path} is a cube without patches, so there is no scene in it")
     names = cube["patch"].values.tolist()
     if args.patch is None and len(names) > 1:
         raise ValueError(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seco_lab.commands.refusing import refuse
+from seco_lab.commands.refusing import refuse, refuse_own_input
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     """Draw places and write them beside the rejected ones."""
     from seco_lab.places import plan_places, rejected_path, save_plan
 
+    refuse_own_input(args.out, args.sampler)
     drawn = plan_places(args.places, _sampler(args), seed=args.seed)
     out = save_plan(drawn, args.out)
     say(f"{len(drawn)} places in {out}; {len(drawn.rejected)} refused, with reasons in {rejected_path(out)}")
@@ -66,6 +67,8 @@ def _gather_folder(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.sources import import_cube, read_cube
     from seco_lab.store import append, open_cube
 
+    if args.source == "simulated":
+        raise ValueError("a folder of imagery is wanted (PLACES is -); name it with --source")
     options = {name: getattr(args, name) for name in ("seasons", "size_px", "bands", *_FOLDER_ONLY)}
     options["cloudy"] = args.cloudy or None
     before = 0

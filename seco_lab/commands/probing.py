@@ -88,10 +88,18 @@ def contract_on(
 def told(result: Result, args: argparse.Namespace, more: dict[str, Any] | None = None) -> dict[str, Any]:
     """Say a result, write it where asked, and give it to machines; ``more`` stands beside its own keys."""
     say(_lines(result))
+    say(_lists(result))
     if args.out:
         with whole_file(args.out) as partial:
             partial.write_text(json.dumps(result.to_dict(items=True) | (more or {}), indent=1))
     return result.to_dict() | (more or {})
+
+
+def _lists(result: Result) -> str:
+    """What was trained and tested on, and what a reader of the numbers should know."""
+    told, sizes = result.protocol, result.protocol.sizes
+    lists = f"{sizes['train']} to train on, {sizes['test']} to be judged on: {told.split}"
+    return "\n".join([lists, *told.notes])
 
 
 def _lines(result: Result) -> str:

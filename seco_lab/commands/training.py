@@ -83,10 +83,15 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any] | None:
         main_does(lambda: check_free(out))  # before anything is read, measured or shown
     run = _build(args, out)
     if args.resume and run.resume():
+        if not len(run):
+            _say_once(
+                f"all {run.steps} steps of {out} are done, so nothing is left to do; to train longer, start "
+                "from it: --weights with this folder and another --out"
+            )
+            return _told(args, run) if is_main() else None
         _say_once(f"going on at step {run.step} of {run.steps}")
     estimate = run.estimate()
     _say_once(estimate)
-    log = None
     with tqdm(total=run.steps, initial=run.step, unit="step", disable=not is_main()) as bar:
         for log in run:
             bar.update()
@@ -95,13 +100,19 @@ def pretrain(args: argparse.Namespace) -> dict[str, Any] | None:
     _say_once(f"{run.steps} steps done: {out}")
     if not is_main():
         return None
-    loss = None if log is None else float(log.loss)
+    return _told(args, run) | {
+        "loss": float(log.loss),
+        "seconds_per_step": estimate.seconds_per_step,
+    }
+
+
+def _told(args: argparse.Namespace, run: Any) -> dict[str, Any]:
     return {
-        "run": str(out),
+        "run": str(Path(args.out)),
         "method": args.method,
         "steps": run.steps,
-        "loss": loss,
-        "seconds_per_step": estimate.seconds_per_step,
+        "loss": None,
+        "seconds_per_step": None,
         "input": run.spec.to_dict(),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from seco_lab.commands.say import say
@@ -29,6 +30,8 @@ def explore(args: argparse.Namespace) -> dict[str, Any]:
     from seco_lab.viz.report import write_explorer_page
     from seco_lab.viz.scene import scene_of
 
+    if Path(args.out).suffix.lower() not in (".html", ".htm"):  # browsers go by it
+        raise ValueError(f"wanted a name ending in .html for the page, got --out {args.out}")
     table = open_embeddings(args.embeddings)
     scene = scene_of(table, None if args.cube is None else read_cube(args.cube))
     for problem in scene.problems:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seco_lab.commands.refusing import refuse_own_input
 from seco_lab.commands.say import say
 
 if TYPE_CHECKING:
@@ -106,11 +107,12 @@ def _row(numbers: Sequence[float]) -> str:
 
 def export(args: argparse.Namespace) -> dict[str, Any]:
     """Write an encoder for other programs, checked by reading it back."""
-    from seco_lab.checkpoints import EXPORT_FORMATS, export_weights
+    from seco_lab.checkpoints import CHECKPOINT_NAME, EXPORT_FORMATS, export_weights
 
     out = args.out or args.out_file
     if out is None:
         raise ValueError(f"weights export needs --out FILE, ending in {', '.join(EXPORT_FORMATS.values())}")
+    refuse_own_input(out, args.file, Path(args.file) / CHECKPOINT_NAME)
     weights = _read(args, args.file)
     path, difference = export_weights(weights.encoder, weights.spec, out, format=args.format)
     size = path.stat().st_size
@@ -152,8 +154,7 @@ def _recalibrate(args: argparse.Namespace) -> str:
     from seco_lab.sources import read_cube
 
     weights = _read(args, args.file)
-    if Path(args.out).exists() and Path(args.out).samefile(args.file):
-        raise ValueError(f"--out {args.out} is the file that is examined; choose a new one")
+    refuse_own_input(args.out, args.file)
     cube = read_cube(args.data)
     encoder = recalibrated(
         weights.encoder, cube, weights.spec, images=args.images, device=args.device, progress=True

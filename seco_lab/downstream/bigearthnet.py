@@ -8,9 +8,6 @@ import xarray as xr
 from torch import nn
 
 from seco_lab.downstream.classification import ProbeSettings
-from seco_lab.downstream.features import FeatureOptions
-from seco_lab.downstream.finetune import FinetuneConfig
-from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.multilabel import multilabels_of
 from seco_lab.downstream.multilabel_task import MultilabelTask, evaluate_multilabels
 from seco_lab.downstream.reading import read_labelled
@@ -63,55 +60,27 @@ def evaluate_bigearthnet(
     spec: InputSpec,
     train_cube: xr.Dataset,
     test_cube: xr.Dataset | None = None,
+    settings: ProbeSettings | None = None,
     *,
     share: float = 1.0,
-    name: str = "encoder",
-    size_px: int | None = None,
-    baselines: bool = True,
     mlp_epochs: int = 0,
-    finetune_config: FinetuneConfig | None = None,
-    official_epochs: int = 0,
-    strengths: tuple[float, ...] = STRENGTHS,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "float32",
-    batch_size: int = 256,
-    cache: str | Path | None = None,
-    progress: bool = False,
+    name: str = "encoder",
 ) -> Result:
-    """Linear probe of several labels on frozen features, beside what has learnt nothing.
+    """Average precision over the kinds of land cover; any cube with ``labels`` will do.
 
-    Encoder in eval mode, features once, strength chosen on a fifth of the training patches, every test patch
-    counted. Any cube with ``labels`` will do.
+    See ``MultilabelTask.of`` for the lists, ``evaluate_multilabels`` for scores and errors;
+    ``bigearthnet_input.official_spec()`` is SeCo's own input contract.
 
     Args:
         encoder: Maps (B, C, H, W) to (B, D).
-        spec: Its input contract; ``official_spec()`` for SeCo's own.
+        spec: Its input contract.
         train_cube: Cube with labels; its first season is used.
         test_cube: Test patches; without them the split of ``train_cube`` or a held-out fifth.
+        settings: How the encoder is asked.
         share: Part of the training patches whose labels are used: 0.01, 0.1 and 1 in the papers.
-        name: Whose result it is.
-        size_px: Resize patches to this side; by default the contract's own.
-        baselines: Whether to compute what the score must be held against.
         mlp_epochs: Train a layer of 1024 hidden units on the features as well, for at most so many epochs.
-        finetune_config: Fine-tune as well, on this schedule.
-        official_epochs: Run SeCo's own protocol as well, for so many epochs (100 in the paper).
-        strengths: Penalties of the logistic regression to choose from.
-        seed: Seed of all draws.
-        device: "auto", "cpu", "cuda" or "mps".
-        precision: Of the feature extraction: "float32", "bf16" or "auto".
-        batch_size: Patches in one forward pass.
-        cache: Folder that keeps features.
-        progress: Whether to show bars.
-
-    Returns:
-        What ``evaluate_multilabels`` returns.
-
-    Raises:
-        ValueError: Lists that cannot be learnt from, NaN in features, or no conversion of units is known.
-        LookupError: A band is missing, or both cubes name their classes differently.
+        name: Whose result it is.
     """
-    options = FeatureOptions(batch_size, device, precision, cache, progress)
-    settings = ProbeSettings(size_px, baselines, finetune_config, official_epochs, strengths, seed, options)
-    task = bigearthnet_task(train_cube, test_cube, share=share, seed=seed)
+    settings = settings or ProbeSettings()
+    task = bigearthnet_task(train_cube, test_cube, share=share, seed=settings.seed)
     return evaluate_multilabels(task, encoder, spec, settings, mlp_epochs=mlp_epochs, name=name)

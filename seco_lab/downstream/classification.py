@@ -125,13 +125,25 @@ class ClassTask:
         official: OfficialProtocol | None = None,
         seed: int = 0,
     ) -> ClassTask:
-        """The task of labelled cubes; without test images the cube's split, or a held-out fifth.
+        """The task of labelled cubes as ``on``; without test images the cube's split, or a held-out fifth."""
+        cubes = split_cubes(train_cube, test_cube, seed=seed)
+        return cls.on(name, cubes, measures=measures, official=official)
+
+    @classmethod
+    def on(
+        cls,
+        name: str,
+        cubes: SplitCubes,
+        *,
+        measures: tuple[str, ...] = (),
+        official: OfficialProtocol | None = None,
+    ) -> ClassTask:
+        """The task of two lists.
 
         Raises:
             ValueError: Lists that cannot be learnt from.
             LookupError: A test class is not known in training.
         """
-        cubes = split_cubes(train_cube, test_cube, seed=seed)
         names = class_names_of(cubes.train)
         labels, truth = labels_under(cubes.train, names), labels_under(cubes.test, names)
         check_learnable(labels, truth, names)

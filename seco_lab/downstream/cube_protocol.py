@@ -66,9 +66,14 @@ def input_notes(spec: InputSpec, cubes: SplitCubes, *, what: str = "images") -> 
     notes, size = other_sensor(spec, str(cubes.train.attrs["sensor"]), what), int(cubes.train.sizes["x"])
     if size != spec.size_px:
         notes.append(f"{what} of {size} px were resized to {spec.size_px} px, bilinear")
-    refused = max(len(cube.attrs.get("refused", ())) for cube in (cubes.train, cubes.test))
+    # Lists that were cut from one cube both tell of the same files.
+    refused = list(
+        dict.fromkeys(f for cube in (cubes.train, cubes.test) for f in cube.attrs.get("refused", ()))
+    )
     if refused:
-        notes.append(f"{refused} {what} could not be read and were left out")
+        notes.append(
+            f"files that could not be read and were left out: {len(refused)}, the first: {refused[0]}"
+        )
     return notes
 
 

@@ -13,18 +13,18 @@ from tqdm.auto import tqdm
 
 from seco_lab.batch import generator_for
 from seco_lab.downstream.detection_scores import Judged, average_precisions, detection_scores, without_small
+from seco_lab.downstream.finding import find_objects, found_in_tiles
 from seco_lab.downstream.finetune import turned_boxes
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_untrained, by_class
 from seco_lab.downstream.scene_splits import TEST_SHARE, scene_protocol, split_scenes
-from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
+from seco_lab.downstream.tile_training import TileBatch, TileProtocol, train_on_tiles
 from seco_lab.downstream.tiles import (
     Corner,
     boxes_in_tile,
     boxes_of,
     check_classes,
     check_scenes,
-    cores_of,
     random_crops,
     random_tile,
     size_of,
@@ -33,11 +33,8 @@ from seco_lab.downstream.tiles import (
 )
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.anchors import Anchors
-from seco_lab.nn.boxes import suppress_by_class
-from seco_lab.nn.detection import Found, RetinaNet
+from seco_lab.nn.detection import RetinaNet
 from seco_lab.nn.devices import choose_device
-
-_OVERLAP = 0.5  # that two found objects of one class may have
 
 
 @dataclass(frozen=True)
@@ -116,18 +113,8 @@ def train_detector(
         FloatingPointError: The loss is no longer finite.
     """
     protocol, where = protocol or DetectionProtocol(), choose_device(device)
-    check_scenes(scenes, "boxes")
-    boxes = {
-        name: without_class_if_small(boxes_of(scene), protocol.least_side_px)
-        for name, scene in scenes.items()
-    }
-    for name, found in boxes.items():
-        check_classes(found[:, 0], classes, name)
-    if not any((found[:, 0] >= 0).any() for found in boxes.values()):
-        raise ValueError(
-            f"none of the {len(scenes)} training scenes holds an object of {protocol.least_side_px:g} px or "
-            "more, so there is nothing to learn"
-        )
+    check_scenes(scenes, "boxes", spec)
+    boxes = wanted_boxes(scenes, classes, protocol.least_side_px, "training")
     model = RetinaNet(encoder, classes, anchors=protocol.anchors, seed=protocol.seed).to(where)
 
     def loss_of(batch: TileBatch) -> Tensor:
@@ -142,54 +129,23 @@ def train_detector(
     return model
 
 
-def find_objects(model: RetinaNet, scene: xr.Dataset, spec: InputSpec, protocol: DetectionProtocol) -> Found:
-    """Objects of a whole scene, in its pixels, on the CPU.
+def wanted_boxes(
+    scenes: Mapping[str, xr.Dataset], classes: int, least_side_px: float, what: str
+) -> dict[str, Tensor]:
+    """Boxes (N, 5) by scene, with -1 as the class of those that are too small.
 
-    Tiles overlap; an object is taken from the tile that sees most round its centre.
-
-    Args:
-        model: Trained.
-        scene: A cube of one patch; a lazy one is read tile by tile.
-        spec: Input contract of the encoder.
-        protocol: Size and overlap of the tiles.
+    Raises:
+        ValueError: A class beyond the classes, or nothing to find in any scene.
     """
-    cores = cores_of(size_of(scene), protocol.tile_px, protocol.overlap_px)
-    found = found_in_tiles(model, scene, list(cores), spec, protocol)
-    parts = [_within(one, core) for one, core in zip(found, cores.values(), strict=True)]
-    boxes, scores, classes = (
-        torch.cat([getattr(p, n) for p in parts]) for n in ("boxes", "scores", "classes")
-    )
-    kept = suppress_by_class(boxes, scores, classes, iou=_OVERLAP)
-    return Found(boxes[kept], scores[kept], classes[kept])
-
-
-def found_in_tiles(
-    model: RetinaNet,
-    scene: xr.Dataset,
-    corners: Sequence[Corner],
-    spec: InputSpec,
-    protocol: DetectionProtocol,
-) -> list[Found]:
-    """Objects of each tile, in pixels of the scene."""
-    device, found = next(model.parameters()).device, []
-    for some, images in tiles_of_scene(scene, corners, spec, protocol, device):
-        found += [_moved(one, *pair, protocol) for one, *pair in zip(model.find(images), some, strict=True)]
-    return found
-
-
-def _moved(found: Found, corner: Corner, protocol: DetectionProtocol) -> Found:
-    """From pixels of an enlarged tile to pixels of the scene."""
-    shift = torch.tensor([corner[1], corner[0]] * 2)
-    return Found(found.boxes.cpu() / protocol.enlarge + shift, found.scores.cpu(), found.classes.cpu())
-
-
-def _within(found: Found, core: tuple[int, int, int, int]) -> Found:
-    """Objects whose centre lies in a part of the scene."""
-    middle = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    top, left, bottom, right = core
-    inside = (middle >= torch.tensor([left, top])) & (middle < torch.tensor([right, bottom]))
-    kept = inside.all(1)
-    return Found(found.boxes[kept], found.scores[kept], found.classes[kept])
+    boxes = {name: without_class_if_small(boxes_of(scene), least_side_px) for name, scene in scenes.items()}
+    for name, found in boxes.items():
+        check_classes(found[:, 0], classes, name)
+    if not any((found[:, 0] >= 0).any() for found in boxes.values()):
+        raise ValueError(
+            f"none of the {len(scenes)} {what} scenes holds an object of {least_side_px:g} px or more, so "
+            "nothing can be learned or tested"
+        )
+    return boxes
 
 
 def evaluate_detection(
@@ -238,10 +194,11 @@ def evaluate_detection(
         FloatingPointError: The loss is no longer finite.
     """
     protocol = protocol or DetectionProtocol()
-    check_scenes(scenes, "boxes")
+    check_scenes(scenes, "boxes", spec)
     split = split_scenes(scenes, test, share=test_share, seed=seed)
-    check_scenes(split.test, "boxes")
+    check_scenes(split.test, "boxes", spec)
     names = tuple(class_names or getattr(scenes, "class_names", ("object",)))
+    wanted_boxes(split.test, len(names), protocol.least_side_px, "test")
 
     def judged_on(one: nn.Module) -> Judged:
         options = {"classes": len(names), "progress": progress}

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.downstream.classification import ClassTask, ProbeSettings, evaluate_cubes
-from seco_lab.downstream.features import FeatureOptions
-from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.heads import falls
 from seco_lab.downstream.labels import labels_of
-from seco_lab.downstream.logistic import STRENGTHS
 from seco_lab.downstream.official import official_probe
 from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
@@ -57,53 +54,11 @@ def evaluate_eurosat(
     spec: InputSpec,
     train_cube: xr.Dataset,
     test_cube: xr.Dataset | None = None,
+    settings: ProbeSettings | None = None,
     *,
     name: str = "encoder",
-    size_px: int | None = None,
-    baselines: bool = True,
-    finetune_config: FinetuneConfig | None = None,
-    official_epochs: int = 0,
-    strengths: tuple[float, ...] = STRENGTHS,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "float32",
-    batch_size: int = 256,
-    cache: str | Path | None = None,
-    progress: bool = False,
 ) -> Result:
-    """Linear probe and kNN on frozen features, beside what has learnt nothing.
-
-    The sound protocol: encoder in eval mode, features once, everything chosen on a fifth of the training
-    images, every test image counted.
-
-    Args:
-        encoder: Maps (B, C, H, W) to (B, D).
-        spec: Its input contract.
-        train_cube: Labelled cube; its first season is used.
-        test_cube: Labelled test images; without them the split of ``train_cube`` or a held-out fifth.
-        name: Whose result it is.
-        size_px: Resize images to this side; by default the contract's own.
-        baselines: Whether to compute what the score must be held against.
-        finetune_config: Fine-tune as well, on this schedule.
-        official_epochs: Run SeCo's own protocol as well, for so many epochs (100 in the paper).
-        strengths: Penalties of the logistic regression to choose from.
-        seed: Seed of all draws.
-        device: "auto", "cpu", "cuda" or "mps".
-        precision: Of the feature extraction: "float32", "bf16" or "auto".
-        batch_size: Images in one forward pass.
-        cache: Folder that keeps features.
-        progress: Whether to show bars.
-
-    Returns:
-        Scores "linear" and "knn", as asked "finetune" and "official"; baselines as ``evaluate_classes`` has
-        them.
-
-    Raises:
-        ValueError: Lists that cannot be learnt from, NaN in features, or no conversion of units is known.
-        LookupError: A band or class is missing.
-    """
-    options = FeatureOptions(batch_size, device, precision, cache, progress)
-    settings = ProbeSettings(size_px, baselines, finetune_config, official_epochs, strengths, seed, options)
+    """Accuracy over ten kinds of land cover; any cube with ``label`` will do; see ``evaluate_classes``."""
     return evaluate_cubes(eurosat_task, encoder, spec, train_cube, test_cube, settings, name=name)
 
 

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +41,11 @@ def kept(
         return found
     found = make()
     try:
-        _write(file, found)
+        with whole_file(file) as partial:
+            np.save(partial, found)
     except OSError as error:
         warnings.warn(f"what was computed is not kept for the next question: {error}", stacklevel=2)
     return found
-
-
-def _write(file: Path, values: NDArray) -> None:
-    # Another run may be at the same answer, so each writes under a name of its own.
-    own = file.with_stem(f"{file.stem}-{uuid4().hex[:8]}")
-    with whole_file(own) as partial:
-        np.save(partial, values)
-    own.replace(file)
 
 
 def hash_of(parts: Sequence[str | NDArray]) -> str:

@@ -61,7 +61,10 @@ def check_learnable(labels: ArrayLike, test_labels: ArrayLike, class_names: Sequ
     """
     train, test = set(np.unique(labels).tolist()), set(np.unique(test_labels).tolist())
     if not train or not test:
-        raise ValueError("a probe needs training images and test images, and one of the lists is empty")
+        raise ValueError(
+            "a probe needs training images and test images, and one of the lists is empty: there are "
+            f"{np.size(labels)} and {np.size(test_labels)}"
+        )
     if len(train) < 2:
         raise ValueError(
             f"all training images are of class {class_names[train.pop()]!r}; a probe needs two or more"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from torch import nn
 
 from seco_lab.downstream.knn import knn_predict
 from seco_lab.downstream.labels import check_learnable, class_names_of, holdout, labels_of
 from seco_lab.embeddings import Embedder, Preparation
 from seco_lab.embeddings.encode import image_blocks
+from seco_lab.embeddings.prepare import missing_images
 from seco_lab.input_spec import InputSpec
 
 
@@ -48,7 +50,7 @@ class KnnMonitor:
             seed: Seed of both draws.
 
         Raises:
-            ValueError: No labels, one class only, or too few patches to part.
+            ValueError: No labels, one class only, too few patches to part, or images without data.
         """
         labels = labels_of(cube)
         if len(labels) > limit:
@@ -60,7 +62,17 @@ class KnnMonitor:
         self._preparation = Preparation.of(cube, spec)
         first = cube.isel(season=slice(0, 1))
         self._images = np.concatenate(list(image_blocks(first, self._preparation.positions, 512)))
+        self._refuse_missing(cube["patch"].values)
         self._options = {"batch_size": batch_size, "device": device, "precision": precision}
+
+    def _refuse_missing(self, names: NDArray) -> None:
+        """They have no features, and a training that runs for hours should not learn so at its first look."""
+        missing = names[missing_images(torch.as_tensor(self._images)).numpy()]
+        if missing.size:
+            raise ValueError(
+                f"{missing.size} of {len(names)} labelled images hold no data in the first season, such as "
+                f"{', '.join(map(str, missing[:3]))}; leave them out (cube.isel(patch=...))"
+            )
 
     def __call__(self, encoder: nn.Module) -> float:
         """Share of test patches whose neighbours vote for the right class."""

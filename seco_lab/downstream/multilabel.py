@@ -58,7 +58,10 @@ def check_multilabel(labels: NDArray, truth: NDArray, class_names: Sequence[str]
             precision undefined for every class of the test list.
     """
     if not len(labels) or not len(truth):
-        raise ValueError("a probe needs training and test patches, and one of the lists is empty")
+        raise ValueError(
+            "a probe needs training and test patches, and one of the lists is empty: there are "
+            f"{len(labels)} and {len(truth)}"
+        )
     for part, what, why in (
         (labels, "training", "there is nothing to tell apart"),
         (truth, "test", "average precision is undefined"),

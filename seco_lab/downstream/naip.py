@@ -12,6 +12,7 @@ from seco_lab.downstream.gassl_protocol import gassl_protocol
 from seco_lab.downstream.labels import labels_of
 from seco_lab.downstream.reading import read_labelled
 from seco_lab.downstream.result import Result
+from seco_lab.downstream.splits import of_known_classes, split_cubes
 from seco_lab.input_spec import InputSpec
 
 
@@ -28,7 +29,8 @@ def load_naip(
 
     Args:
         root: Folder of GeoTIFF tiles with ``labels.csv``, of numbered arrays with ``y.npy``, of whole scenes
-            with a raster of classes (``labels.tif``, ``CDL_....tif``), or a Zarr cube made of one.
+            with a raster of classes (``labels.tif``, ``CDL_....tif``; scenes in folders ``train``, ``val``,
+            ``test`` if some are held out), or a Zarr cube made of one.
         bands: "rgb", "all" or names; all if left out.
         split: Only that split, such as "train".
         size_px: Side of the tiles that whole scenes are cut into; 64 by default.
@@ -54,8 +56,13 @@ def load_naip(
 
 
 def naip_task(train_cube: xr.Dataset, test_cube: xr.Dataset | None = None, *, seed: int = 0) -> ClassTask:
-    """NAIP land cover for ``evaluate_classes``; see ``ClassTask.of``."""
-    return ClassTask.of("naip", train_cube, test_cube, measures=("f1",), official=gassl_protocol, seed=seed)
+    """NAIP land cover for ``evaluate_classes``; see ``ClassTask.of``.
+
+    Rasters of classes have rare ones, which may lie in scenes of the test list alone: their tiles are left
+    out, and the result says so.
+    """
+    cubes = of_known_classes(split_cubes(train_cube, test_cube, seed=seed))
+    return ClassTask.on("naip", cubes, measures=("f1",), official=gassl_protocol)
 
 
 def evaluate_naip(

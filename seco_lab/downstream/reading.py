@@ -26,8 +26,13 @@ def read_labelled(
         LookupError: Another layout, or none that is known.
         ValueError: Nothing readable, or no labels.
     """
-    found = layout_of(root)
     wanted = " or ".join(LAYOUTS[name] for name in layouts)
+    try:
+        found = layout_of(root)
+    except LookupError as error:
+        raise LookupError(
+            f"{root} is no layout that is known; this task wants {wanted}, or a Zarr cube made of it"
+        ) from error
     if found not in (*layouts, "zarr"):
         raise LookupError(f"{root} is {LAYOUTS[found]}; this task wants {wanted}, or a Zarr cube made of it")
     cube = read_cube(root, layout=found, **options)

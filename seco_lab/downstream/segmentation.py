@@ -19,7 +19,7 @@ from seco_lab.downstream.scene_results import ENCODER, baseline_scores, beside_u
 from seco_lab.downstream.scene_splits import TEST_SHARE, scene_protocol, split_scenes
 from seco_lab.downstream.segmentation_scores import SceneCounts, iou_of, nothing_told, segmentation_scores
 from seco_lab.downstream.tile_training import TileBatch, TileProtocol, tiles_of_scene, train_on_tiles
-from seco_lab.downstream.tiles import Corner, check_classes, check_scenes, cores_of, mask_in_tile, size_of
+from seco_lab.downstream.tiles import check_classes, check_scenes, cores_of, mask_in_tile, size_of
 from seco_lab.input_spec import InputSpec
 from seco_lab.nn.devices import choose_device
 from seco_lab.nn.segmentation import PyramidSegmenter
@@ -73,24 +73,15 @@ def train_segmenter(
         FloatingPointError: The loss is no longer finite.
     """
     protocol, where = protocol or SegmentationProtocol(), choose_device(device)
-    check_scenes(scenes, "mask")
-    if not any(np.isin(scene["mask"].values, range(1, classes)).any() for scene in scenes.values()):
-        raise ValueError(
-            f"the masks of all {len(scenes)} training scenes are empty, so there is nothing to learn; "
-            "take scenes with labels"
-        )
+    check_scenes(scenes, "mask", spec)
+    check_masks(scenes, classes, "training")
     weights = torch.tensor(protocol.class_weights or measured_weights(scenes, classes), device=where)
     if len(weights) != classes:
         raise ValueError(f"wanted a weight for each of {classes} classes, got {len(weights)}")
     model = PyramidSegmenter(encoder, classes, seed=protocol.seed).to(where)
 
-    def mask_of(name: str, corner: Corner) -> NDArray[np.uint8]:
-        mask = mask_in_tile(scenes[name], corner, protocol.tile_px)
-        check_classes(mask[mask != UNLABELLED], classes, name)
-        return mask
-
     def loss_of(batch: TileBatch) -> Tensor:
-        masks = [mask_of(*place) for place in batch.places]
+        masks = [mask_in_tile(scenes[name], corner, protocol.tile_px) for name, corner in batch.places]
         wanted = torch.where(batch.seen, torch.as_tensor(np.stack(masks)), UNLABELLED)
         wanted = turned(wanted[:, None], batch.turns)[:, 0].to(where)
         logits = _logits(model, batch.images, protocol)
@@ -99,6 +90,25 @@ def train_segmenter(
 
     train_on_tiles(model, scenes, spec, protocol, loss_of, device=where, progress=progress)
     return model
+
+
+def check_masks(scenes: Mapping[str, xr.Dataset], classes: int, what: str) -> None:
+    """Refuse masks that cannot be learned or tested, before hours of training.
+
+    Raises:
+        ValueError: A class beyond the classes, or no class but the first in all masks.
+    """
+    for name, scene in scenes.items():
+        _check_mask(scene["mask"].values, classes, name)
+    if not any(np.isin(scene["mask"].values, range(1, classes)).any() for scene in scenes.values()):
+        raise ValueError(
+            f"the masks of all {len(scenes)} {what} scenes are empty, so nothing can be learned or tested; "
+            "take scenes with labels"
+        )
+
+
+def _check_mask(mask: NDArray, classes: int, name: str) -> None:
+    check_classes(mask[mask != UNLABELLED], classes, name)
 
 
 def _logits(model: PyramidSegmenter, images: Tensor, protocol: SegmentationProtocol) -> Tensor:
@@ -196,10 +206,11 @@ def evaluate_segmentation(
         FloatingPointError: The loss is no longer finite.
     """
     protocol = protocol or SegmentationProtocol()
-    check_scenes(scenes, "mask")
+    check_scenes(scenes, "mask", spec)
     split = split_scenes(scenes, test, share=test_share, seed=seed)
-    check_scenes(split.test, "mask")
+    check_scenes(split.test, "mask", spec)
     names = tuple(class_names or getattr(scenes, "class_names", ("background", "building")))
+    check_masks(split.test, len(names), "test")
 
     def counted_on(one: nn.Module) -> SceneCounts:
         options = {"classes": len(names), "progress": progress}
@@ -236,6 +247,6 @@ def count_scenes(
         told.append(class_chances(model, scene, spec, protocol).argmax(0))
         seen = (scene["reflectance"][0, 0] != 0).any("band").values
         mask = np.where(seen, scene["mask"].values[0], UNLABELLED).astype(np.uint8)
-        check_classes(mask[mask != UNLABELLED], classes, name)
+        _check_mask(mask, classes, name)
         truth.append(mask)
     return SceneCounts.of(told, truth, classes)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seco_lab.downstream.labels import holdout, labels_of
+from seco_lab.downstream.labels import class_names_of, holdout, labels_of
 
 TEST_SPLITS = ("test", "val", "validation")
 HOLDOUT_SHARE = 0.2
@@ -43,6 +43,18 @@ def tested_on(cube: xr.Dataset, split: str) -> xr.Dataset:
             f"no split {split!r} to be tested beside 'train': the images have {', '.join(others) or 'none'}"
         )
     return cube.isel(patch=np.flatnonzero(np.isin(splits, ["train", split])))
+
+
+def of_known_classes(cubes: SplitCubes) -> SplitCubes:
+    """The same without test images of classes that no training image shows; in words, which these are."""
+    names, test_names = class_names_of(cubes.train), np.array(class_names_of(cubes.test))
+    shown = test_names[labels_of(cubes.test)]
+    known = np.isin(shown, [names[number] for number in np.unique(labels_of(cubes.train))])
+    if known.all():
+        return cubes
+    gone = f"{(~known).sum()} test images left out, of classes that no training image shows"
+    how = f"{cubes.how}; {gone}: {', '.join(dict.fromkeys(shown[~known].tolist()))}"
+    return SplitCubes(cubes.train, cubes.test.isel(patch=np.flatnonzero(known)), how)
 
 
 # From a cube, the share wanted and a seed to the rows that are held out, a mask (P,).
@@ -90,9 +102,7 @@ def split_cubes(
         wanted = next((name for name in TEST_SPLITS if (splits == name).any()), None)
         if wanted is not None and (splits == "train").any():
             parts = [cube.isel(patch=np.flatnonzero(splits == name)) for name in ("train", wanted)]
-            return SplitCubes(
-                *parts, f"split {wanted!r} of the table is the test list, 'train' the training list"
-            )
+            return SplitCubes(*parts, f"split {wanted!r} is the test list, 'train' the training list")
         if len(set(splits.tolist())) > 1:
             raise ValueError(
                 "the table's splits need 'train' and one of "

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from seco_lab.embeddings import Preparation
 from seco_lab.input_spec import InputSpec
 from seco_lab.sources.oscd import UNLABELLED
 
@@ -147,20 +148,43 @@ def boxes_in_tile(boxes: Tensor, corner: Corner, size_px: int) -> Tensor:
     return torch.cat([boxes[:, :1], cut], dim=1)[area >= _LEAST_SHARE * whole]
 
 
-def check_scenes(scenes: Mapping[str, xr.Dataset], labels: str) -> None:
-    """Refuse what is not a set of labelled scenes.
+def check_scenes(scenes: Mapping[str, xr.Dataset], labels: str, spec: InputSpec) -> None:
+    """Refuse what is not a set of labelled scenes for an encoder; every scene is opened, no pixel is read.
+
+    Args:
+        scenes: By name.
+        labels: "boxes" or "mask".
+        spec: Input contract of the encoder.
 
     Raises:
-        ValueError: Nothing, more than one patch in a scene, or no labels.
+        ValueError: Nothing, a scene of several patches or without labels, a mask that holds no whole numbers,
+            a unit that is not that of the other scenes or cannot be converted.
+        LookupError: A band is missing.
     """
     if not scenes:
         raise ValueError("no scene was given")
-    name, scene = next(iter(scenes.items()))
-    if scene.sizes["patch"] != 1 or labels not in scene.variables:
+    first, unit = next((name, scene.attrs.get("unit")) for name, scene in scenes.items())
+    for name, scene in scenes.items():
+        _check_scene(scene, name, labels)
+        try:
+            Preparation.of(scene, spec)
+        except (ValueError, LookupError) as error:
+            raise type(error)(f"scene {name}: {error}") from error
+        if scene.attrs["unit"] != unit:
+            raise ValueError(
+                f"scene {name} is in {scene.attrs['unit']}, {first} in {unit}; take one kind at a time"
+            )
+
+
+def _check_scene(scene: xr.Dataset, name: str, labels: str) -> None:
+    patches = scene.sizes.get("patch", 0)
+    if patches != 1 or labels not in scene.variables:
         raise ValueError(
-            f"a scene is a cube of one patch with {labels!r}, {name} has {scene.sizes['patch']} patches and "
+            f"a scene is a cube of one patch with {labels!r}, {name} has {patches} patches and "
             f"{', '.join(map(str, scene.data_vars))}; scenes_of(cube) cuts a labelled cube into scenes"
         )
+    if labels == "mask" and scene["mask"].dtype.kind not in "iub":
+        raise ValueError(f"a mask holds class numbers, that of scene {name} holds {scene['mask'].dtype}")
 
 
 def check_classes(numbers: ArrayLike, classes: int, name: str) -> None:

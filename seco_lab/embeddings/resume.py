@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import xarray as xr
@@ -66,10 +67,10 @@ def embed_to(
         LookupError: A band is missing.
     """
     path, preparation = Path(path), Preparation.of(cube, spec)
-    if not cube.sizes["patch"] or part_patches < 1:
-        raise ValueError(
-            f"wanted patches and part_patches of 1 or more, got {cube.sizes['patch']}, {part_patches}"
-        )
+    if not cube.sizes["patch"]:
+        raise ValueError("the cube has no patches, so there is nothing to embed")
+    if part_patches < 1:
+        raise ValueError(f"wanted part_patches of 1 or more, got {part_patches}")
     attrs = description(encoder, cube, spec, head, precision)
     # Not all pixels of a large cube are read twice only to tell it apart from another.
     attrs["cube_hash"] = cube_hash(cube, pixels=False)
@@ -96,7 +97,12 @@ def _is_finished(path: Path, attrs: dict[str, str]) -> bool:
     """
     if not path.exists():
         return False
-    found = json.loads((pq.read_schema(path).metadata or {}).get(b"seco_lab", b"{}")).get("attrs", {})
+    try:
+        found = json.loads((pq.read_schema(path).metadata or {}).get(b"seco_lab", b"{}")).get("attrs", {})
+    except (OSError, pa.ArrowInvalid):
+        found = {}
+    if "encoder_hash" not in found:
+        raise FileExistsError(f"{path} is there and is no table of embeddings; name another file")
     _refuse_other(path, found, attrs)
     return True
 

@@ -96,7 +96,7 @@ def estimate(
     """
     tasks, out = tasks_of(tasks), Path(out)
     with opened(tasks, out, wanted_of(tasks, max_cloud, max_nodata_share)) as ledger:
-        check_disk(out, len(ledger.left()) * ledger.patch_bytes)
+        check_disk(out, ledger.needed_bytes())
         pilot, begun = spread(ledger.left()), perf_counter()
         read_all(ledger, pilot, signer, pace or Pace(), progress=progress)
         if len(pilot) and np.isin(pilot, ledger.in_state(FAILED)).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,35 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         """Closes the file."""
         self._file.close()
+
+    @classmethod
+    @contextmanager
+    def only_read(cls, path: Path) -> Iterator[Journal]:
+        """A journal as it stands, in a folder that may be written to or not.
+
+        Raises:
+            ValueError: It is no journal.
+            OSError: A run that was killed left its end in a file of its own, and it cannot be joined here.
+        """
+        journal = cls(path)
+        journal._file = sqlite3.connect(_reading(path), uri=True, isolation_level=None)
+        try:
+            with _in_words(path):
+                journal._look(path)
+            yield journal
+        finally:
+            journal._file.close()
+
+    def _look(self, path: Path) -> None:
+        try:
+            self._file.execute("SELECT count(*) FROM place")
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                raise sqlite3.DatabaseError(str(error)) from error
+            raise OSError(
+                f"{path} was left by a run that was killed, and its end can be read only where it may be "
+                "written; copy the cube and all that is named like it to such a folder"
+            ) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -176,6 +206,19 @@ class Journal:
             if self._file.execute("PRAGMA freelist_count").fetchone()[0]:
                 self._file.execute("VACUUM")
             self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _reading(path: Path) -> str:
+    """How SQLite is asked to open a journal that is only read.
+
+    In a folder that may not be written to it wants to be told that nobody else writes there; what a killed
+    process left in the ``-wal`` beside the journal would then be passed over.
+    """
+    file, ahead = path.absolute().as_uri(), path.with_name(f"{path.name}-wal")
+    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
+        return f"{file}?mode=rw"
+    whole = not ahead.exists() or not ahead.stat().st_size
+    return f"{file}?mode=ro{'&immutable=1' if whole else ''}"
 
 
 @contextmanager

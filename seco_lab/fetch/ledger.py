@@ -19,10 +19,11 @@ from seco_lab.fetch.outcome import FAILED, FETCHED, REJECTED, Outcome
 from seco_lab.fetch.request import REQUEST, check_goes_on, request_of
 from seco_lab.gather.ledger import held_in, only_writer, state_request
 from seco_lab.store import append, open_cube, save_cube
-from seco_lab.store.files import remove_leftovers
+from seco_lab.whole import remove_leftovers
 
 _BLOCK_BYTES = 64 * 2**20  # an append syncs the disk, so it should be worth it
 _MOST_IN_BLOCK = 64
+_TOLD_BYTES = 2000  # in the journal for an image: 1200 in an archive of short addresses, 2 kB with long ones
 _UNTRIED = ""
 _STATES = (_UNTRIED, FETCHED, REJECTED, FAILED, STORED)
 
@@ -65,6 +66,16 @@ class Ledger:
     def patch_bytes(self) -> int:
         """Bytes of a place in the cube."""
         return int(np.prod(self.patch_shape)) * 2
+
+    def needed_bytes(self) -> int:
+        """Bytes that the places left take on the disk, at the moment at which it is fullest.
+
+        Pixels wait in the journal for their block, those of places that failed until the end, and stay there
+        until they are in the cube; what is told of each image stays for good.
+        """
+        left = len(self.left())
+        waiting = min(left, self._step) + self.count(FAILED)
+        return (left + waiting) * self.patch_bytes + left * self.places.seasons * _TOLD_BYTES
 
     def jobs(self, numbers: ArrayLike) -> Iterator[Job]:
         """These places with their candidates, in the order of the plan, read as they are needed."""

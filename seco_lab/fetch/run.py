@@ -132,7 +132,7 @@ def fetch(
     wanted = wanted_of(tasks, max_cloud, max_nodata_share)
     with opened(tasks, out, wanted) as ledger:
         already = ledger.count(STORED) + ledger.count(FETCHED)
-        check_disk(out, len(ledger.left()) * ledger.patch_bytes)
+        check_disk(out, ledger.needed_bytes())
         before = ledger.journal.cost()
         reading = {"cluster": cluster, "progress": progress}
         try:

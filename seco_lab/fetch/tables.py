@@ -74,7 +74,7 @@ def read_costs(out: str | Path) -> DataFrame:
     path = journal_path(out)
     if not path.exists():
         raise FileNotFoundError(f"no journal at {path}: {out} was not fetched from a catalogue")
-    with Journal(path) as journal:
+    with Journal.only_read(path) as journal:
         return pd.DataFrame(journal.costs())
 
 

@@ -65,6 +65,8 @@ def held_in(out: Path) -> tuple[list[str], dict[str, Any]]:
     Raises:
         FileExistsError: Something else lies there.
     """
+    if out.is_symlink() and not out.exists():
+        raise FileExistsError(f"{out} is a link to {out.readlink()}, which is not there; choose another name")
     if not out.exists():
         return [], {}
     try:
@@ -140,8 +142,8 @@ def check_disk(out: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(out.parent).free
     if needed_bytes * _SPARE > free:
         raise OSError(
-            f"the cube needs {needed_bytes * _SPARE / 1e6:,.0f} MB more and {out.parent} has "
-            f"{free / 1e6:,.0f} MB free; take fewer places, bands or pixels, or another disk"
+            f"the cube needs {needed_bytes * _SPARE / 1e6:,.1f} MB more and {out.parent} has "
+            f"{free / 1e6:,.1f} MB free; take fewer places, bands or pixels, or another disk"
         )
 
 
@@ -152,7 +154,11 @@ def only_writer(out: Path) -> Iterator[None]:
         yield
         return
     file = out.with_name(f".{out.name}.gathering")
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        error.filename = str(out)  # nobody knows the other name
+        raise
     try:
         try:
             lock_open(handle, wait=False)

@@ -135,7 +135,10 @@ def _read(path: Path) -> tuple[GeoDataFrame, dict[str, Any]]:
     try:
         table, about = read_geoparquet(path)
     except ValueError as error:
-        raise ValueError(f"{path} is no plan (GeoParquet): {error.__cause__}") from error
+        raise ValueError(
+            f"{path} is no plan (GeoParquet; seco-lab plan --sampler makes one of other tables of points): "
+            f"{error.__cause__}"
+        ) from error
     missing = [column for column in ("name", "lon", "lat") if column not in table]
     if missing:
         raise ValueError(f"{path} is no plan: it lacks the columns {', '.join(missing)}")

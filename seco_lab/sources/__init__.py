@@ -230,7 +230,11 @@ def find(
         LookupError: No such layout or band.
         ValueError: An option that the layout does not have.
     """
-    if layout not in LAYOUTS or layout == "zarr":
+    if layout == "zarr":
+        raise LookupError(
+            f"{path} is a Zarr store already: use it as it is, or write it anew with seco_lab.store.repack"
+        )
+    if layout not in LAYOUTS:
         raise LookupError(
             f"no reader for {layout!r}; there are {', '.join(k for k in LAYOUTS if k != 'zarr')}"
         )

@@ -114,6 +114,7 @@ class _Split(Protocol):
 
 
 Job = TypeVar("Job", bound=_Split)
+SPLITS = ("train", "val", "test")  # names that folders of lists have
 NO_SPLIT = "none"  # of a patch that no list has, where there are lists
 
 

@@ -59,7 +59,7 @@ def is_eurosat(path: Path) -> bool:
 
 
 def _is_table(path: Path) -> bool:
-    with path.open(errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         return set(lines.readline().strip().split(",")) >= _COLUMNS
 
 

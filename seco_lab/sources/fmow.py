@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seco_lab.sources.base import BadFileError, Reading, Refused, of_split
+from seco_lab.sources.base import SPLITS, BadFileError, Reading, Refused, of_split
 from seco_lab.sources.pictures import Picture, picture_reading, relative, scaled
 
 FMOW_CLASSES = tuple(
@@ -27,7 +27,6 @@ FMOW_CLASSES = tuple(
 SIZE_PX = 224
 # airport_hangar_12_3_rgb.jpg: class, number of the place, number of the date; crops end in _crop_0.
 _NAME = re.compile(r"^(?P<kind>.+)_(?P<place>\d+)_(?P<date>\d+)_rgb(?P<crop>_crop_\d+)?$")
-_SPLITS = {"train": "train", "val": "val", "test": "test"}
 _NOT_A_CLASS = "false_detection"
 _DEEPEST = 4
 _ATTRS = {
@@ -110,7 +109,7 @@ def _picture(file: Path, root: Path, split: str | None) -> Picture | None:
     if found is None:
         return None
     folders = file.relative_to(root).parts[:-1] if file.is_relative_to(root) else ()
-    split = split or next((_SPLITS[part] for part in folders if part in _SPLITS), None)
+    split = split or next((part for part in folders if part in SPLITS), None)
     # Places are numbered anew in each split, so the split belongs to the name.
     name = file.stem if split is None else f"{split}/{file.stem}"
     return Picture(file, name, found["kind"], split)
@@ -123,7 +122,7 @@ def _of_table(root: Path, table: Path, refused: list[Refused]) -> list[Picture]:
     rows = pd.read_csv(table, dtype=str)
     if rows.shape[1] < 2:
         raise ValueError(f"{table} needs a label and a path in its first two columns, it has {rows.shape[1]}")
-    split = next((name for name in _SPLITS if table.stem.startswith(name)), None)
+    split = next((name for name in SPLITS if table.stem.startswith(name)), None)
     kinds: dict[str, str] = {}
     pictures = []
     for label, given in rows.iloc[:, :2].itertuples(index=False):

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seco_lab.sources.base import Reading, Refused, of_split
+from seco_lab.sources.base import SPLITS, Reading, Refused, of_split
 from seco_lab.sources.pictures import Picture, exactly, picture_reading, scaled
 
 SIZE_PX = 224
-_TABLE = "metadata.csv"
-_COLUMNS = ("id", "lat", "lon")
-_SPLITS = ("train", "val", "test")
+TABLE = "metadata.csv"
+COLUMNS = ("id", "lat", "lon")
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _ATTRS = {
     "source": "GeoImageNet (Ayush et al. 2021)",
@@ -23,11 +22,11 @@ _ATTRS = {
 
 def is_geoimagenet(path: Path) -> bool:
     """Whether a table of coordinates lies beside folders of classes."""
-    table = path / _TABLE
+    table = path / TABLE
     if not table.is_file():
         return False
-    with table.open(errors="replace") as lines:
-        return set(_COLUMNS) <= {name.strip() for name in lines.readline().split(",")}
+    with table.open(encoding="utf-8-sig", errors="replace") as lines:
+        return set(COLUMNS) <= {name.strip() for name in lines.readline().split(",")}
 
 
 def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | None = None) -> Reading:
@@ -43,13 +42,15 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
         FileNotFoundError: There is no table.
         ValueError: The table lacks a column, or there is no such split.
     """
-    places = _places(path / _TABLE)
+    places = _places(path / TABLE)
     pictures, refused = [], []
     for part, folder in _class_folders(path):
         for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS):
             name = "/".join([*([part] if part else []), folder.name, file.stem])
             if file.stem not in places:
-                refused.append(Refused(name, f"is not in {_TABLE}"))
+                refused.append(
+                    Refused(name, f"is not in {TABLE}, whose ids are like {next(iter(places), 'none')}")
+                )
                 continue
             lon, lat = places[file.stem]
             pictures.append(Picture(file, name, folder.name, part, lon, lat))
@@ -61,12 +62,12 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
 
 def _class_folders(path: Path) -> list[tuple[str | None, Path]]:
     """Split, where there are some, and folder of each class."""
-    splits = [path / name for name in _SPLITS if (path / name).is_dir()]
+    splits = [path / name for name in SPLITS if (path / name).is_dir()]
     return [
         (root.name if splits else None, folder)
         for root in splits or [path]
         for folder in sorted(root.iterdir())
-        if folder.is_dir()
+        if folder.is_dir() and not folder.name.startswith(".")
     ]
 
 
@@ -78,13 +79,14 @@ def _places(table: Path) -> dict[str, tuple[float, float]]:
         raise FileNotFoundError(
             f"no {table}; GeoImageNet tells the place of each picture there (id, lat, lon)"
         )
-    rows = pd.read_csv(table, dtype={"id": str})
-    missing = [name for name in _COLUMNS if name not in rows.columns]
+    # Names of towns may be in any encoding; spreadsheets put spaces behind commas.
+    rows = pd.read_csv(table, dtype={"id": str}, skipinitialspace=True, encoding_errors="replace")
+    missing = [name for name in COLUMNS if name not in rows.columns]
     if missing:
         raise ValueError(
             f"{table} lacks the column {missing[0]!r}; it has {', '.join(map(str, rows.columns))}"
         )
     lon, lat = (pd.to_numeric(rows[name], errors="coerce").to_numpy(float) for name in ("lon", "lat"))
-    odd = ~(np.abs(lon) <= 180) | ~(np.abs(lat) <= 90)
-    lon[odd], lat[odd] = np.nan, np.nan
-    return dict(zip(rows["id"], zip(lon.tolist(), lat.tolist(), strict=True), strict=True))
+    on_earth = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
+    lon, lat = (np.where(on_earth, axis, np.nan).tolist() for axis in (lon, lat))
+    return dict(zip(rows["id"], zip(lon, lat, strict=True), strict=True))

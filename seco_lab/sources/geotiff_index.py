@@ -25,7 +25,7 @@ def is_indexed_folder(path: Path) -> bool:
 def _is_index(file: Path) -> bool:
     if not file.is_file():
         return False
-    with file.open(errors="replace") as lines:
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
         return set(lines.readline().strip().split(",")) >= _COLUMNS
 
 

@@ -47,7 +47,7 @@ def _has_arrays(path: Path) -> bool:
 def _is_table(path: Path) -> bool:
     if not path.is_file():
         return False
-    with path.open(errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         return set(_COLUMNS) <= {name.strip() for name in lines.readline().split(",")}
 
 
@@ -106,7 +106,7 @@ def _of_table(path: Path, refused: list[Refused]) -> list[_Tile]:
             f"no {path / LABELS} with the columns filename and class, so no tile has a label"
         )
     tiles = []
-    for row in pd.read_csv(path / LABELS, dtype=str).to_dict("records"):
+    for row in pd.read_csv(path / LABELS, dtype=str, skipinitialspace=True).to_dict("records"):
         file, kind = path / str(row["filename"]), row["class"]
         if not file.is_file():
             refused.append(Refused(str(row["filename"]), f"is in {LABELS}, but there is no such tile"))

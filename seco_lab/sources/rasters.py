@@ -80,7 +80,7 @@ def describe_raster(path: Path) -> RasterMeta:
                     source.descriptions, source.nodata,
                 )  # fmt: skip
     except (RasterioError, OSError) as error:
-        raise BadFileError(f"cannot be read, it may be truncated ({_first_line(error)})") from error
+        raise unreadable(error) from error
 
 
 def date_in(name: str) -> np.datetime64 | None:
@@ -122,7 +122,12 @@ def read_raster(path: Path, *, bands: int | None = None, need_crs: bool = True) 
                 transform = tuple(source.transform)[:6]
                 return Raster(pixels, source.crs, transform, source.descriptions, source.nodata)
     except (RasterioError, OSError) as error:
-        raise BadFileError(f"cannot be read, it may be truncated ({_first_line(error)})") from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception) -> BadFileError:
+    """What a reader says of a file that GDAL failed to read."""
+    return BadFileError(f"cannot be read, it may be truncated ({_first_line(error)})")
 
 
 def _first_line(error: Exception) -> str:

@@ -153,13 +153,13 @@ class SimulatedSource:
             ``change`` (patch, y, x): 0 none, 1 construction, 2 clear-cut, 3 flood.
 
         Raises:
-            ValueError: The source knows no change.
+            ValueError: The source knows no change, or more than a date was given.
         """
         if self.change_window is None:
             raise ValueError(
                 "this world does not change; make the source with change=(first date, last date)"
             )
-        pair = np.array([_dates(before).item(), _dates(after).item()], "datetime64[D]")
+        pair = np.array([_one_date(before), _one_date(after)])
         days, sites = self._sites(places, pair, size_px)
         masks = [
             change_between(build_scene(site.frame, self.change_window), int(d[0]), int(d[1]), site.window)
@@ -259,8 +259,19 @@ def _dates(dates: ArrayLike) -> NDArray[np.datetime64]:
     return array.astype("datetime64[D]")
 
 
+def _one_date(date: ArrayLike) -> np.datetime64:
+    days = _dates(date)
+    if days.ndim:
+        raise ValueError(f"one date is wanted, got an array of shape {days.shape}")
+    return days[()]
+
+
 def _window(change: tuple[ArrayLike, ArrayLike], share: float) -> EventWindow:
-    first, last = (int(days_of(_dates(date))) for date in change)
+    try:
+        first, last = change
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"change wants two dates, the first and the last, got {change!r}") from error
+    first, last = (int(days_of(_one_date(date))) for date in (first, last))
     if first >= last:
         raise ValueError(f"change wants an earlier and a later date, got {change[0]} and {change[1]}")
     return EventWindow(first, last, share)

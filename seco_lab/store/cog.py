@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco_lab.cube import Grid
-from seco_lab.whole import whole_file
+from seco_lab.whole import hidden, whole_file
 
+_ROOM_BYTES = 2**20  # a disk with less is full
 HALF_MAX = 65504.0  # the largest number of 16-bit floats
 
 
@@ -54,7 +58,7 @@ def write_cog(
     if np.ndim(bands) != 3 or (names and len(names) != bands.shape[0]):
         raise ValueError(f"wanted a raster (bands, y, x) and as many names, got shape {np.shape(bands)}")
     options = {"NBITS": "16"} if half else {"PREDICTOR": "YES"}
-    with whole_file(path) as partial, _beside(path) as plain:
+    with whole_file(path) as partial, _beside(path) as plain, _full_disk_told(path):
         _write_plain(plain, bands, grid, names, nodata, half, tags or {})
         _copy_as_cog(plain, partial, block_px, options)
     return path
@@ -65,6 +69,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 
     Raises:
         FileExistsError: A file is there and ``overwrite`` is not set.
+        NotADirectoryError: What should be its folder is a file.
         ValueError: It does not end in .tif or .tiff.
     """
     path = Path(path)
@@ -72,17 +77,35 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
         raise ValueError(f"wanted a name ending in .tif for a GeoTIFF, got {path.name}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; name another file or ask to overwrite it")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {folder} is a file, and no folder")
     return path
 
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A name for a file that is only needed meanwhile."""
-    temporary = path.with_name(f".{path.stem}.blocks.tif")
+    temporary = hidden(path, "blocks.tif")
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    """Turn GDAL's words, in which nothing is said of the disk, into those of the system."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, SystemError) as error:
+        # A full disk shows itself as any of these, by how much of the file was written.
+        if shutil.disk_usage(path.parent).free > _ROOM_BYTES:
+            raise OSError(f"GDAL could not write {path}: {error}") from error
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def _write_plain(
@@ -126,16 +149,10 @@ def _blocks(bands: Any) -> Iterator[tuple[int, int, NDArray]]:
 
 
 def _copy_as_cog(source: Path, target: Path, block_px: int, options: dict[str, str]) -> None:
-    from rasterio._err import CPLE_BaseError
-    from rasterio.errors import RasterioError
     from rasterio.shutil import copy
 
     common = {"COMPRESS": "DEFLATE", "BLOCKSIZE": str(block_px), "BIGTIFF": "IF_SAFER", "NUM_THREADS": "1"}
-    try:
-        copy(source, target, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", **common, **options)
-    except (RasterioError, CPLE_BaseError, SystemError) as error:
-        # A full disk shows itself as any of these, by how much of the file was written.
-        raise OSError(f"GDAL could not write the GeoTIFF, the disk may be full: {error}") from error
+    copy(source, target, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", **common, **options)
 
 
 def lazy_raster(path: str | Path, positions: Sequence[int], dtype: str, *, chunk_px: int = 1024) -> Any:

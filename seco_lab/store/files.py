@@ -1,68 +1,32 @@
-"""Files that are there whole or not at all: hidden names, renames, locks, and a full disk in words."""
+"""Folders that are there whole or not at all: renames, locks, and a full disk in words."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape
 from pathlib import Path
 
 from seco_lab.alone import CAN_LOCK, lock_open
-from seco_lab.whole import sync_folder
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def hidden(path: Path, word: str) -> Path:
-    """A name beside ``path`` that no other process uses."""
-    return path.parent / f".{path.name}.{os.getpid()}.{word}"
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what a killed process left of an earlier attempt at the same place.
-
-    Killed in the midst of replacing, it left the old one aside and nothing in its place: that comes back.
-    """
-    for leftover in path.parent.glob(f".{escape(path.name)}.*.*"):
-        pid, word = leftover.name.split(".")[-2:]
-        if word not in ("partial", "old") or not pid.isdigit() or _alive(int(pid)):
-            continue
-        if word == "old" and not path.exists():
-            leftover.rename(path)
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # there, signal 0 is no question but an interrupt
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it lives, but belongs to somebody else
-        return True
-    return pid != os.getpid()
+from seco_lab.whole import FULL, hidden, sync_folder
 
 
 def put_in_place(partial: Path, path: Path) -> None:
     """Rename; what was there steps aside first and comes back if the rename fails."""
     aside = hidden(path, "old")
-    if path.exists():
+    if os.path.lexists(path):
         path.rename(aside)
     try:
         partial.rename(path)
     except OSError:
-        if aside.exists():
+        if os.path.lexists(aside):
             aside.rename(path)
         raise
     sync_folder(path.parent)
-    if aside.is_dir():
+    if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
-    elif aside.exists():
+    elif os.path.lexists(aside):
         aside.unlink()
 
 
@@ -88,7 +52,7 @@ def space_in_words(path: Path, wanted_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         free = shutil.disk_usage(path.parent).free
         raise OSError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seco_lab.cube import check_cube
-from seco_lab.store.files import hidden, locked, put_in_place, remove_leftovers, space_in_words
+from seco_lab.store.files import locked, put_in_place, space_in_words
 from seco_lab.store.frame import (
     commit,
     consolidated,
@@ -35,6 +36,7 @@ from seco_lab.store.shards import (
     root_metadata,
     shard_path,
 )
+from seco_lab.whole import hidden, remove_leftovers
 
 
 def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -58,7 +60,7 @@ def save_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) ->
     path = Path(path)
     check_cube(cube)
     remove_leftovers(path)
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:  # a link to nothing is there, too
         raise FileExistsError(f"{path} exists; choose another name, or pass overwrite=True to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = hidden(path, "partial")

@@ -92,6 +92,7 @@ def identity(
             "sensor": batches.sensor,
             "unit": batches.unit,
             "seed": getattr(batches, "seed", None),
+            **(batches.settings() if hasattr(batches, "settings") else {}),
         },
     }
 

@@ -72,6 +72,11 @@ class PickedSeasons:
         rows = torch.arange(len(picked))[:, None]
         return replace(batch, images=gathered(batch.images, rows, picked), time=batch.time[rows, picked])
 
+    def settings(self) -> dict[str, object]:
+        """What a run that continues another must share with it, beside what all batches have."""
+        inside = getattr(self._batches, "seed", None)
+        return {"pick": type(self._pick).__name__, "seed_before_picking": inside}
+
     def on(self, device: torch.device) -> PickedSeasons:
         """The same batches, made for a run on that device, where those inside can be."""
         if not hasattr(self._batches, "on"):

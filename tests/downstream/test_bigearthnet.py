@@ -1,6 +1,7 @@
 """BigEarthNet from end to end on generated patches, and what a multi-label score must refuse."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from labelled import plain_cube
 from seco_lab.cli import main
 from seco_lab.downstream.bigearthnet import evaluate_bigearthnet, load_bigearthnet
 from seco_lab.downstream.bigearthnet_input import official_spec, random_weights
+from seco_lab.downstream.classification import ProbeSettings
+from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.mlp import mlp_probe
 from seco_lab.downstream.multilabel import (
@@ -48,6 +51,8 @@ def tiny():
 
 
 SPEC = official_spec()
+AT_16 = ProbeSettings(size_px=16, features=FeatureOptions(device="cpu"))
+PLAIN = replace(AT_16, baselines=False)
 
 
 def test_official_scaling():
@@ -117,7 +122,7 @@ def test_class_that_all_or_none_show_is_undefined():
 
 def test_all_numbers_and_a_protocol():
     train, test = labelled_cube(draw(120)), labelled_cube(draw(60, seed=1), seed=1)
-    found = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=16, name="tiny", device="cpu")
+    found = evaluate_bigearthnet(tiny(), SPEC, train, test, AT_16, name="tiny")
     values = json.loads(json.dumps(found.to_dict()))
     for key in ("micro_ap", "macro_ap", "batch_ap", "floor", "untrained", "random_features", "prior"):
         assert 0 <= values[f"{key}_ci"][0] <= values[key] <= values[f"{key}_ci"][1] <= 1
@@ -127,7 +132,7 @@ def test_all_numbers_and_a_protocol():
     assert set(values["protocol"]["settings"]["baseline_macro_ap"]) == set(found.baselines)
     assert set(values["per_class"]) == set(CLASSES)
     assert Result.from_dict(values).score == found.score
-    again = evaluate_bigearthnet(tiny(), SPEC, train, test, size_px=16, baselines=False, device="cpu")
+    again = evaluate_bigearthnet(tiny(), SPEC, train, test, PLAIN)
     assert found.scores == again.scores
 
 
@@ -156,9 +161,8 @@ def test_a_hidden_layer_finds_what_a_line_cannot():
 def test_other_heads_and_a_tenth_of_the_labels():
     cube, test = labelled_cube(draw(100)), labelled_cube(draw(40, seed=1), seed=1)
     found = evaluate_bigearthnet(
-        tiny(), SPEC, cube, test, share=0.2, size_px=16, baselines=False, device="cpu",
-        mlp_epochs=30, finetune_config=FinetuneConfig(1, 8),
-    )  # fmt: skip
+        tiny(), SPEC, cube, test, replace(PLAIN, finetune=FinetuneConfig(1, 8)), share=0.2, mlp_epochs=30
+    )
     heads, kinds = ("", "mlp_", "finetune_"), ("micro_ap", "macro_ap", "batch_ap")
     names = {head + kind for head in heads for kind in kinds}
     assert set(found.scores) == names
@@ -176,8 +180,7 @@ def test_few_labels_say_what_they_lack():
     labels[:2, 2] = 1
     seed = next(s for s in range(50) if not labels[label_subset(200, 0.1, seed=s), 2].any())
     train, test = labelled_cube(labels), labelled_cube(draw(50, seed=3))
-    options = {"size_px": 16, "seed": seed, "baselines": False, "device": "cpu"}
-    found = evaluate_bigearthnet(tiny(), SPEC, train, test, share=0.1, **options)
+    found = evaluate_bigearthnet(tiny(), SPEC, train, test, replace(PLAIN, seed=seed), share=0.1)
     assert found.protocol.sizes["train"] == 20
     assert "no training patch shows sea" in found.protocol.notes
     assert found.per_class["sea"] is not None
@@ -185,12 +188,11 @@ def test_few_labels_say_what_they_lack():
 
 def test_without_a_list_a_fifth_is_held_out_and_splits_are_used():
     cube = labelled_cube(draw(50))
-    found = evaluate_bigearthnet(tiny(), SPEC, cube, size_px=16, baselines=False, device="cpu")
+    found = evaluate_bigearthnet(tiny(), SPEC, cube, settings=PLAIN)
     assert found.protocol.sizes["test"] == 10
     split = np.array(["train"] * 30 + ["val"] * 20, object)
-    found = evaluate_bigearthnet(
-        tiny(), SPEC, cube.assign_coords(split=("patch", split)), size_px=16, baselines=False, device="cpu"
-    )
+    cube = cube.assign_coords(split=("patch", split))
+    found = evaluate_bigearthnet(tiny(), SPEC, cube, settings=PLAIN)
     assert (found.protocol.sizes["train"], found.protocol.sizes["test"]) == (30, 20)
 
 
@@ -209,7 +211,7 @@ def test_lists_that_cannot_be_scored(train, test, match):
         cube["labels"][: len(part)] = part
     cubes[0] = cubes[0].isel(patch=slice(len(train)))
     with pytest.raises(ValueError, match=match):
-        evaluate_bigearthnet(tiny(), SPEC, *cubes, size_px=32, device="cpu")
+        evaluate_bigearthnet(tiny(), SPEC, *cubes, AT_16)
 
 
 def test_other_bad_input_is_named():
@@ -221,7 +223,7 @@ def test_other_bad_input_is_named():
         evaluate_bigearthnet(tiny(), SPEC, cube, other)
     cube["reflectance"][4] = 0
     with pytest.raises(ValueError, match="1 of 30 training features hold NaN"):
-        evaluate_bigearthnet(tiny(), SPEC, cube, labelled_cube(draw(9)), size_px=32, device="cpu")
+        evaluate_bigearthnet(tiny(), SPEC, cube, labelled_cube(draw(9)), AT_16)
     cube["labels"][0, 0] = 7
     with pytest.raises(ValueError, match="labels must be 0 or 1"):
         evaluate_bigearthnet(tiny(), SPEC, cube)
@@ -255,9 +257,8 @@ def test_folders_from_the_command_line(tmp_path, capsys):
 def test_real_patches(real_data):
     cube = load_bigearthnet(real_data / "bigearthnet_samples", bands="rgb", progress=False)
     encoder, spec = random_weights("resnet18-narrow")
-    found = evaluate_bigearthnet(
-        encoder, spec, cube.isel(patch=slice(0, 4)), cube.isel(patch=slice(4, 6)), size_px=32, device="cpu"
-    )
+    parts = (cube.isel(patch=slice(0, 4)), cube.isel(patch=slice(4, 6)))
+    found = evaluate_bigearthnet(encoder, spec, *parts, replace(AT_16, size_px=32))
     assert found.protocol.sizes == {"train": 4, "validation": 0, "test": 2}
     assert found.per_class["Marine waters"] is None
     # The official limits fit real patches: most pixels lie between them.

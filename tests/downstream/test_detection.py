@@ -7,12 +7,8 @@ from labelled import SPEC
 from scene_files import write_xview
 from small_scenes import box_scenes, spec_of
 
-from seco_lab.downstream.detection import (
-    DetectionProtocol,
-    evaluate_detection,
-    find_objects,
-    train_detector,
-)
+from seco_lab.downstream.detection import DetectionProtocol, evaluate_detection, train_detector
+from seco_lab.downstream.finding import find_objects
 from seco_lab.downstream.result import Result
 from seco_lab.downstream.tile_training import measured_encoder, tile_batches
 from seco_lab.downstream.xview import evaluate_xview, load_xview
@@ -171,7 +167,7 @@ def test_what_cannot_be_learned_is_named():
     given = (encoder(), spec_of(scenes), scenes)
     with pytest.raises(ValueError, match="holds an object of 50 px or more"):
         train_detector(*given, large, device="cpu")
-    with pytest.raises(ValueError, match="no test scene holds an object"):
+    with pytest.raises(ValueError, match="none of the 2 test scenes holds an object"):
         evaluate_detection(*given, nothing, QUICK, baselines=False, device="cpu")
     odd, bare = box_scenes(2), {"t": scenes["s0"].drop_vars("boxes")}
     odd["s1"]["boxes"].values[0, 0, 0] = 3
@@ -181,7 +177,7 @@ def test_what_cannot_be_learned_is_named():
         evaluate_detection(*given, bare, QUICK, device="cpu")
     with pytest.raises(ValueError, match="two scenes"):
         evaluate_detection(*given[:2], box_scenes(1), protocol=QUICK, device="cpu")
-    with pytest.raises(LookupError, match="the encoder expects bands B04"):
+    with pytest.raises(ValueError, match="scene s0: the encoder expects 'dn'"):
         evaluate_detection(encoder(), SPEC, scenes, protocol=QUICK, device="cpu")
 
 

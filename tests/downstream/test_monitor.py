@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from labelled import CLASS_SPEC, class_cube, tiny_encoder
@@ -42,3 +43,13 @@ def test_limit_keeps_all_classes():
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="all training images are of class 'class0'"):
         KnnMonitor(class_cube(9).isel(patch=[0, 3, 6]), CLASS_SPEC)
+
+
+def test_images_without_data_are_named_before_the_training():
+    cube = class_cube(30).copy(deep=True)
+    cube["reflectance"][[4, 7]] = 0
+    with pytest.raises(ValueError, match=r"2 of 30 labelled images .* p0004, p0007; leave"):
+        KnnMonitor(cube, CLASS_SPEC)
+    cube["reflectance"] = cube["reflectance"].astype(np.float32).where(cube["reflectance"] > 0)
+    with pytest.raises(ValueError, match="p0004, p0007"):
+        KnnMonitor(cube, CLASS_SPEC)

@@ -9,20 +9,22 @@ from labelled import CLASS_SPEC, class_cube, tiny_encoder
 
 from seco_lab.checkpoints import save_encoder
 from seco_lab.cli import main
+from seco_lab.downstream.classification import ProbeSettings
 from seco_lab.downstream.eurosat import evaluate_eurosat, load_eurosat
+from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.finetune import FinetuneConfig
 from seco_lab.downstream.splits import split_cubes
 from seco_lab.downstream.untrained import random_weights
 from seco_lab.store import save_cube
 
+ON_CPU = ProbeSettings(features=FeatureOptions(device="cpu"))
+
 
 def test_all_keys_and_a_protocol(tmp_path):
-    found = evaluate_eurosat(
-        tiny_encoder(seed=3), CLASS_SPEC,
-        class_cube(120, difficulty=0.1), class_cube(50, seed=1, difficulty=0.1),
-        name="tiny", device="cpu",
-        finetune_config=FinetuneConfig(1, 32), official_epochs=1, cache=tmp_path,
-    )  # fmt: skip
+    cubes = class_cube(120, difficulty=0.1), class_cube(50, seed=1, difficulty=0.1)
+    options = FeatureOptions(device="cpu", cache=tmp_path)
+    settings = ProbeSettings(finetune=FinetuneConfig(1, 32), official_epochs=1, features=options)
+    found = evaluate_eurosat(tiny_encoder(seed=3), CLASS_SPEC, *cubes, settings, name="tiny")
     values = json.loads(json.dumps(found.to_dict()))
     for key in ("linear", "knn", "finetune", "official", "floor", "untrained", "random_features"):
         assert 0 <= values[key] <= 1
@@ -37,15 +39,9 @@ def test_all_keys_and_a_protocol(tmp_path):
 
 
 def test_repeats_itself():
+    settings = replace(ON_CPU, baselines=False, strengths=(1e-1, 1e-2))
     one, other = (
-        evaluate_eurosat(
-            tiny_encoder(),
-            CLASS_SPEC,
-            class_cube(60, difficulty=1.5),
-            device="cpu",
-            baselines=False,
-            strengths=(1e-1, 1e-2),
-        )
+        evaluate_eurosat(tiny_encoder(), CLASS_SPEC, class_cube(60, difficulty=1.5), settings=settings)
         for _ in range(2)
     )
     assert one == other
@@ -84,7 +80,7 @@ def test_subset_without_a_class(rows):
 
 
 def test_six_images_do_not_hang():
-    found = evaluate_eurosat(tiny_encoder(), CLASS_SPEC, class_cube(6), class_cube(3), device="cpu")
+    found = evaluate_eurosat(tiny_encoder(), CLASS_SPEC, class_cube(6), class_cube(3), ON_CPU)
     assert found.protocol.sizes == {"train": 6, "validation": 0, "test": 3}
 
 
@@ -92,7 +88,7 @@ def test_image_without_data_is_named():
     cube = class_cube(30)
     cube["reflectance"][4] = 0
     with pytest.raises(ValueError, match="1 of 30 training features hold NaN"):
-        evaluate_eurosat(tiny_encoder(), CLASS_SPEC, cube, class_cube(9, seed=1), device="cpu")
+        evaluate_eurosat(tiny_encoder(), CLASS_SPEC, cube, class_cube(9, seed=1), ON_CPU)
 
 
 def test_random_weights_bring_a_contract():
@@ -100,7 +96,7 @@ def test_random_weights_bring_a_contract():
     encoder, spec = random_weights(cube, "resnet18-narrow")
     assert spec.bands == ("B04", "B03", "B02")
     assert (spec.unit, spec.size_px, spec.sensor) == ("eurosat_jpeg", 16, "sentinel2-l1c")
-    found = evaluate_eurosat(encoder, spec, cube, device="cpu", size_px=24)
+    found = evaluate_eurosat(encoder, spec, cube, settings=replace(ON_CPU, size_px=24))
     assert "16 px were resized to 24 px" in " ".join(found.protocol.notes)
 
 
@@ -109,7 +105,7 @@ def test_random_weights_bring_a_contract():
 def test_real_pictures(real_data):
     cube = load_eurosat(real_data / "eurosat_rgb", limit=300, progress=False)
     encoder, spec = random_weights(cube, "resnet18-narrow", size_px=32)
-    found = evaluate_eurosat(encoder, spec, cube, strengths=(1e-2,), device="cpu")
+    found = evaluate_eurosat(encoder, spec, cube, settings=replace(ON_CPU, strengths=(1e-2,)))
     assert found.protocol.sizes["train"] + found.protocol.sizes["test"] == 300
     assert len(found.protocol.classes) == 10
     # Chance is 10 %; three hundred images are enough for colours to tell forest from sea.

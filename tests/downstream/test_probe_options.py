@@ -99,13 +99,19 @@ def test_weights_of_other_imagery_are_measured(big, weights, probe):
 
 def test_photographs_of_any_size(tmp_path, weights, probe):
     write_geoimagenet(tmp_path, each=3, size=(40, 30))
+    code, words = probe("geoimagenet", weights / "rgb8.pt", tmp_path / "train")
+    assert code == 2
+    assert "is no layout that is known; this task wants GeoImageNet (folders of classes and metadata" in words
     code, words = probe("geoimagenet", weights / "rgb8.pt", tmp_path)
     assert code == 2
     assert "is 40 x 30 px, GeoImageNet has 224 x 224" in words
     assert "--picture-px" in words
+    (tmp_path / "train" / "n00" / "t0000.jpg").write_bytes(b"")
+    (tmp_path / "val" / "n00" / "v0000.jpg").write_bytes(b"")
     found = probe("geoimagenet", weights / "rgb8.pt", tmp_path, "--picture-px", 24)
-    assert found["protocol"]["sizes"]["test"] == 9
+    assert found["protocol"]["sizes"]["test"] == 8
     assert "images of 24 px were resized to 16 px, bilinear" in found["protocol"]["notes"]
+    assert "left out: 2, the first: train/n00/t0000.jpg cannot be decoded" in str(found["protocol"]["notes"])
 
 
 def test_untrained_network_bands_and_a_few_pictures(tmp_path, probe):

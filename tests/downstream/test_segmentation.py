@@ -109,7 +109,7 @@ def test_what_cannot_be_learned_is_named():
     scenes, blank = mask_scenes(4), mask_scenes(3, empty=(0, 1, 2))
     with pytest.raises(ValueError, match="masks of all 3 training scenes are empty"):
         train_segmenter(encoder(), spec_of(scenes), blank, QUICK, device="cpu")
-    with pytest.raises(ValueError, match="masks of all test scenes are empty"):
+    with pytest.raises(ValueError, match="masks of all 3 test scenes are empty"):
         evaluate_segmentation(encoder(), spec_of(scenes), scenes, blank, QUICK, baselines=False, device="cpu")
     odd, bare = mask_scenes(1), {"t": scenes["s0"].drop_vars("mask")}
     odd["s0"]["mask"].values[0, ::2] = 7

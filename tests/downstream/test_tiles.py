@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from small_scenes import box_scenes, spec_of
+import xarray as xr
+from labelled import RGB, SPEC
+from small_scenes import box_scenes, mask_scenes, spec_of
 
 from seco_lab.batch import generator_for
+from seco_lab.cube import make_cube
 from seco_lab.downstream.finetune import draw_turns, turned, turned_boxes
 from seco_lab.downstream.tiles import (
     boxes_in_tile,
@@ -20,6 +23,7 @@ from seco_lab.downstream.tiles import (
     tiles_over,
     without_class_if_small,
 )
+from seco_lab.sensors import SENTINEL2_L2A
 
 
 def test_starts_by_hand():
@@ -101,9 +105,42 @@ def test_images_and_boxes_turn_alike():
 
 
 def test_what_is_no_scene_is_named():
+    scenes = box_scenes(3)
+    spec = spec_of(scenes)
+    check_scenes(scenes, "boxes", spec)
     with pytest.raises(ValueError, match="no scene"):
-        check_scenes({}, "boxes")
-    scenes = box_scenes(1)
-    with pytest.raises(ValueError, match=r"'mask'.*scenes_of"):
-        check_scenes(scenes, "mask")
-    assert list(scenes_of(next(iter(scenes.values())))) == list(scenes)
+        check_scenes({}, "boxes", spec)
+    with pytest.raises(ValueError, match=r"'mask', s0 .*scenes_of"):
+        check_scenes(scenes, "mask", spec)
+    assert list(scenes_of(next(iter(scenes.values())))) == list(scenes)[:1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda scene: scene.drop_vars("mask"), ValueError, "with 'mask', s2 has 1 patches"),
+        (lambda scene: xr.concat([scene, scene], "patch"), ValueError, "with 'mask', s2 has 2 patches"),
+        (lambda scene: scene.isel(band=[0, 2]), LookupError, "scene s2: the encoder expects bands .* lack"),
+        (lambda scene: scene.astype(np.int64), ValueError, "scene s2: reflectance must be uint8, .*int64"),
+        (lambda scene: scene.assign_attrs(unit="dn"), ValueError, "scene s2: .*dn"),
+        (lambda scene: scene.assign(mask=scene["mask"] * 0.5), ValueError, "that of scene s2 holds float"),
+    ],
+)
+def test_a_later_scene_that_does_not_fit_is_named(change, error, words):
+    scenes = mask_scenes(3, side_px=40, objects=1)
+    with pytest.raises(error, match=words):
+        check_scenes({**scenes, "s2": change(scenes["s2"])}, "mask", spec_of(scenes))
+
+
+def test_scenes_of_two_units_are_not_mixed():
+    """Each can be converted for the encoder, but a batch of tiles is converted as one."""
+    scenes = {
+        name: make_cube(
+            np.full((1, 1, 3, 8, 8), 1, dtype), patch=[name], time=np.array([["NaT"]], "datetime64[ns]"),
+            lon=[2.0], lat=[48.0], sensor=SENTINEL2_L2A, bands=RGB, unit=unit,
+            mask=np.ones((1, 8, 8), np.uint8),
+        )
+        for name, dtype, unit in [("a", np.uint16, "dn"), ("b", np.float32, "reflectance")]
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="scene b is in reflectance, a in dn"):
+        check_scenes(scenes, "mask", SPEC)

@@ -15,7 +15,6 @@ from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
 from seco_lab.downstream.geoimagenet import evaluate_geoimagenet
-from seco_lab.downstream.naip import evaluate_naip
 from seco_lab.sources import SimulatedSource
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "tiny_encoder.pt"
@@ -47,18 +46,11 @@ def settings(tmp_path_factory):
     return ProbeSettings(size_px=SIZE_PX, baselines=False, strengths=(1e-2,), features=options)
 
 
-def evaluate_eurosat_at(encoder, spec, train, test, settings):
-    """EuroSAT's door takes its settings one by one."""
-    options = {"baselines": False, "strengths": settings.strengths, "cache": settings.features.cache}
-    return evaluate_eurosat(encoder, spec, train, test, size_px=SIZE_PX, device="cpu", **options)
-
-
 @pytest.mark.parametrize(
     ("evaluate", "scores"),
     [
-        (evaluate_eurosat_at, ("linear", "knn")),
+        (evaluate_eurosat, ("linear", "knn")),
         (evaluate_fmow, ("linear", "linear_f1")),
-        (evaluate_naip, ("linear",)),
         (evaluate_geoimagenet, ("linear", "linear_top5")),
         (evaluate_fmow_temporal, ("mean_features", "vote", "mean_scores_f1")),
     ],
@@ -77,9 +69,8 @@ def test_trained_beats_untrained(evaluate, scores, encoders, lists, settings):
 
 def test_trained_beats_untrained_on_several_labels(encoders, lists, settings):
     trained, untrained, spec = encoders
-    options = {"size_px": SIZE_PX, "baselines": False, "device": "cpu", "strengths": settings.strengths}
     train, test = (cube.isel(season=[0]) for cube in lists)
-    good, bad = (evaluate_bigearthnet(e, spec, train, test, **options) for e in (trained, untrained))
+    good, bad = (evaluate_bigearthnet(e, spec, train, test, settings) for e in (trained, untrained))
     for score in ("micro_ap", "macro_ap", "batch_ap"):
         found = compare(good, bad, score)
         assert found.low > 0, score

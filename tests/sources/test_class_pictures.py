@@ -144,10 +144,10 @@ def test_geoimagenet_knows_the_place_of_each_photograph(tmp_path):
     cube = read(tmp_path)
     assert dict(cube.sizes) == {"patch": 12, "season": 1, "band": 3, "y": 224, "x": 224}
     one = cube.sel(patch="train/n01/t1001")
-    assert (float(one["lon"]), float(one["lat"]), int(one["label"])) == (-71, 41, 1)
+    assert (float(one["lon"]), float(one["lat"]), int(one["label"])) == (-71.5, 41.25, 1)
     assert read(tmp_path, split="val")["split"].values.tolist() == ["val"] * 6
     # A place that is none, a line that is missing, a picture of another size, one without colours.
-    rows[1] = rows[1].replace("40,", "400,")
+    rows[1] = rows[1].replace("40.25,", "400.25,")
     (tmp_path / "metadata.csv").write_text("\n".join(row for row in rows if "t2000" not in row))
     save(picture("airport", (100, 80)), tmp_path / "train" / "n01" / "t1000.jpg")
     save(picture("airport", (224, 224), grey=True), tmp_path / "train" / "n01" / "t1001.jpg")
@@ -159,6 +159,21 @@ def test_geoimagenet_knows_the_place_of_each_photograph(tmp_path):
     assert "is 100 x 80 px, GeoImageNet has 224 x 224" in told
     assert "mode L" in told
     assert read(tmp_path, size_px=16).sizes["patch"] == 10
+
+
+def test_a_table_of_places_as_spreadsheets_write_it(tmp_path):
+    rows = write_geoimagenet(tmp_path, each=1, size=(8, 8))
+    text = "\n".join(rows).replace(",", ", ").replace("Town", "Zürich")
+    (tmp_path / "metadata.csv").write_bytes(b"\xef\xbb\xbf" + text.encode("latin-1"))
+    (tmp_path / "train" / ".checkpoints").mkdir()
+    assert layout_of(tmp_path) == "geoimagenet"
+    cube = read(tmp_path, size_px=8)
+    assert cube["lat"].values.tolist() == [40.25, 41.25, 42.25] * 2
+    assert cube.attrs["class_names"] == ["n00", "n01", "n02"]
+    (tmp_path / "metadata.csv").write_text("\n".join(rows).replace("t0000,", "t0000.jpg,"))
+    assert "n00/t0000 is not in metadata.csv, whose ids are like t0000.jpg" in reasons(
+        read(tmp_path, size_px=8)
+    )
 
 
 @pytest.mark.parametrize("text", ["id,latitude,lon\nx,1,2\n", None])
@@ -182,6 +197,8 @@ def test_naip_tiles(tmp_path):
     assert str(cube["time"].values[0, 0])[:10] == "2018-07-16"
     assert np.isfinite(cube["lon"].values).all()
     assert read(tmp_path, split="test").sizes["patch"] == 3
+    (tmp_path / "labels.csv").write_text("\ufeff" + "\n".join(rows).replace(",", ", "), encoding="utf-8")
+    assert read(tmp_path).identical(cube)
     more = [*rows, "tiles/gone.tif,corn,train", "tiles/m_0000_20180716.tif,,train"]
     kept = [row for row in more if "m_0000_20180716.tif,corn" not in row]
     (tmp_path / "labels.csv").write_text("\n".join(kept))

@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 from class_pictures import naip_pixels
-from labelled import tiny_encoder
 from rasterio.transform import from_origin
 from rasterio.warp import reproject, transform_bounds
 
 from seco_lab.cube import check_cube
-from seco_lab.downstream.classification import ProbeSettings
-from seco_lab.downstream.features import FeatureOptions
-from seco_lab.downstream.naip import evaluate_naip, load_naip
-from seco_lab.downstream.untrained import measured_spec
+from seco_lab.downstream.naip import load_naip, naip_task
 from seco_lab.sources import layout_of, read_cube
 
 LEFT, TOP = 400_000.0, 5_000_000.0
@@ -71,24 +67,45 @@ def test_classes_in_another_projection_fall_on_the_same_tiles(folder):
     assert read_cube(folder, size_px=20, progress=False)["label"].values.tolist() == [0, 1, 0, 1] * 2
 
 
-def test_from_scenes_to_a_score(folder):
-    cube = load_naip(folder, size_px=10, progress=False)
-    spec = measured_spec(cube, bands="all", size_px=10)
-    settings = ProbeSettings(baselines=False, strengths=(1e-2,), features=FeatureOptions(device="cpu"))
-    found = evaluate_naip(tiny_encoder(4), spec, cube, settings=settings)
-    assert found.score > 0.8
-    assert found.protocol.classes == ("1", "111")
+def test_folders_of_scenes_are_lists_and_classes_of_the_test_alone_are_left_out(folder):
+    """One scene trains, the other is tested; water is nowhere but in the second."""
+    for number, split in enumerate(("train", "test")):
+        (folder / "scenes" / split).mkdir()
+        (folder / "scenes" / f"m_{number}_20180716.tif").rename(folder / "scenes" / split / "m.tif")
+    with rasterio.open(folder / "CDL_2018_38.tif", "r+") as classes:
+        pixels = classes.read()
+        pixels[0, :, 2:4], pixels[0, :2, :2] = 2, 3
+        classes.write(pixels)
+    cube = load_naip(folder, size_px=20, progress=False)
+    assert cube["split"].values.tolist() == ["test"] * 4 + ["train"] * 4
+    assert cube["label"].values.tolist() == [0, 3, 0, 3, 2, 1, 0, 1]
+    assert load_naip(folder, split="train", size_px=20, progress=False).sizes["patch"] == 4
+    with pytest.raises(ValueError, match=r"no split 'val' in .*: there are test, train"):
+        load_naip(folder, split="val", size_px=20, progress=False)
+    task = naip_task(cube)
+    assert [task.classes[number] for number in task.truth] == ["1", "1"]
+    assert task.cubes.how.endswith("; 2 test images left out, of classes that no training image shows: 111")
 
 
 def test_what_cannot_be_used_is_named(folder):
     write(folder / "scenes" / "rgb.tif", np.ones((3, 40, 60), np.uint8))
     told = read_cube(folder, size_px=20, progress=False).attrs["refused"]
     assert "has 3 bands, NAIP has 4" in str(told)
-    with pytest.raises(ValueError, match=r"no tile of 64 px of the scenes in .* has a class"):
+    with pytest.raises(
+        ValueError, match=r"no tile of 64 x 64 px .* is 60 x 40 px, smaller than a tile of 64"
+    ):
         read_cube(folder, progress=False)
+    small = folder / "scenes" / "m_0_20180716.tif"
+    small.write_bytes(small.read_bytes()[:3000])
+    assert "m_0_20180716.tif cannot be read" in str(
+        read_cube(folder, size_px=20, progress=False).attrs["refused"]
+    )
     write(folder / "labels.tif", np.ones((1, 4, 12), np.float32))
     with pytest.raises(FileNotFoundError, match=r"needs one raster of classes, .* it has 2"):
         read_cube(folder, size_px=20, progress=False)
     (folder / "CDL_2018_38.tif").unlink()
     with pytest.raises(ValueError, match="must have one band of whole numbers and a CRS"):
+        read_cube(folder, size_px=20, progress=False)
+    (folder / "labels.tif").write_bytes(b"II*\0 cut off")
+    with pytest.raises(ValueError, match=r"labels\.tif cannot be read, it may be truncated"):
         read_cube(folder, size_px=20, progress=False)

@@ -171,3 +171,21 @@ def test_unknown_bands_and_settings_are_named():
         SimulatedSource(max_cloud=200)
     with pytest.raises(ValueError, match="earlier and a later"):
         SimulatedSource(change=(DATES[3], DATES[0]))
+    with pytest.raises(ValueError, match="one date is wanted"):
+        SimulatedSource(change=(DATES[0], DATES[3])).change(PLACES[:1], DATES, DATES[3], 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (DATES[0], "two dates, the first and the last, got np.datetime64"),
+        (True, "two dates, the first and the last, got True"),
+        (DATES, "two dates, the first and the last"),
+        ((DATES, DATES), "one date is wanted"),
+        (("2020-01-01", "2021-01-01"), "dates must be datetime64"),
+        ((DATES[0], None), "dates must be datetime64"),
+    ],
+)
+def test_what_is_no_time_of_change_is_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        SimulatedSource(change=change)
