@@ -144,9 +144,12 @@ def _last_written(place: Path) -> float:
 def _machine() -> str:
     """A short name for all processes that see one another's numbers.
 
-    Laptops installed from one image may share their name, and containers of one machine their address.
+    Laptops installed from one image may share their name, and containers of one machine their address. Where
+    there is no network card, Python gives each process another address, with the bit of a group set.
     """
-    seen = [platform.node(), str(uuid.getnode())]
+    seen, address = [platform.node()], uuid.getnode()
+    if not address >> 40 & 1:
+        seen.append(str(address))
     with suppress(OSError):  # Linux alone has it
         seen.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.blake2b("\n".join(seen).encode(), digest_size=4).hexdigest()

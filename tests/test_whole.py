@@ -97,6 +97,13 @@ def test_who_cannot_be_asked_is_told_from_who_is_dead(part, tmp_path, monkeypatc
         assert not folder.exists()
 
 
+def test_a_machine_without_a_network_card_is_one_machine(monkeypatch):
+    """Python then draws an address for each process, with the bit of a group set."""
+    drawn = iter([0x0100_0000_0001, 0x0300_0000_0002])
+    monkeypatch.setattr(whole.uuid, "getnode", lambda: next(drawn))
+    assert whole._machine.__wrapped__() == whole._machine.__wrapped__()
+
+
 def test_a_file_that_cannot_be_replaced_for_a_moment(tmp_path, monkeypatch):
     """As on Windows while somebody reads it."""
     refusals, replace = iter([PermissionError(13, "in use")] * 2), Path.replace
