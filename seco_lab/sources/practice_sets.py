@@ -20,7 +20,8 @@ from seco_lab.sources.geoimagenet import COLUMNS, TABLE
 from seco_lab.sources.geoimagenet import SIZE_PX as PICTURE_PX
 from seco_lab.sources.simulated import SimulatedSource
 from seco_lab.store.cog import write_cog
-from seco_lab.store.files import hidden, put_in_place, remove_leftovers
+from seco_lab.store.files import put_in_place
+from seco_lab.whole import hidden, remove_leftovers
 
 PIXEL_M = 10.0
 _BANDS = ("B04", "B03", "B02", "B08")  # what the simulated world shows for R, G, B, N
