@@ -16,6 +16,9 @@ from seco_lab.arguments.base import BAD_INPUT
 from seco_lab.arguments.parser import build_parser
 
 FAILED, INTERRUPTED = 1, 130
+_GOES_ON = dict.fromkeys(("demo", "gather", "embed"), "the same command goes on from here") | {
+    "pretrain": "the same command with --resume goes on from the last checkpoint"
+}
 
 
 def _run(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -68,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.json and result is not None:
             _answer(result)
     except KeyboardInterrupt:
-        print(f"seco-lab {args.command}: interrupted; the same command goes on from here", file=sys.stderr)
+        how = _GOES_ON.get(args.command, "the same command begins anew")
+        print(f"seco-lab {args.command}: interrupted; {how}", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, LookupError, OSError, ImportError, ArithmeticError, RuntimeError) as error:
         print(f"seco-lab {args.command}: {_sentence(error)}", file=sys.stderr)

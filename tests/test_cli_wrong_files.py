@@ -24,6 +24,8 @@ def made(tmp_path_factory):
     save_cube(cube, root / "cube.zarr")
     save_cube(cube.isel(patch=[]), root / "none.zarr")
     save_encoder(root / "encoder.pt", tiny_encoder(), SPEC)
+    (root / "run").mkdir()
+    shutil.copy(root / "encoder.pt", root / "run" / "checkpoint.pt")
     embed_to(tiny_encoder(), cube, SPEC, root / "e.parquet", device="cpu", progress=False)
     save_plan(plan_places(2, AroundCities(), seed=0), root / "plan.parquet")
     (root / "points.csv").write_text("name,lon,lat\na,2.5,48\n")
@@ -50,7 +52,7 @@ GATHER = "--seasons 1 --size-px 16 --bands rgb --out "
         ("embed none.zarr --weights encoder.pt --out x.parquet", "the cube has no patches"),
         (EMBED + "text.parquet", "text.parquet is there and is no table of embeddings"),
         (EMBED + "plan.parquet", "plan.parquet is there and is no table of embeddings"),
-        (EMBED + "FOLDER", "is there and is no table of embeddings"),
+        (EMBED + "FOLDER", "a file is wanted, a folder é is a folder"),
         (EMBED + "EMPTY", "argument --out: a value is wanted, got an empty text"),
         ("embed EMPTY --weights encoder.pt --out x.parquet", "argument CUBE: a value is wanted"),
         ("area none.zarr --weights encoder.pt --out x.tif", "none.zarr is a cube without patches"),
@@ -61,7 +63,13 @@ GATHER = "--seasons 1 --size-px 16 --bands rgb --out "
         ("explore e.parquet --out e.parquet", "wanted a name ending in .html for the page"),
         ("weights export encoder.pt encoder.pt", "is a file that is read; choose a new one"),
         ("weights export run run/checkpoint.pt", "is a file that is read; choose a new one"),
-        ("weights export encoder.pt points.csv/x.pt", "points.csv cannot be read or written: file exists"),
+        ("weights export encoder.pt points.csv/x.pt", "points.csv is a file, and no folder"),
+        (
+            "probe eurosat --weights random --data cube.zarr --out points.csv/x.json",
+            "is a file, and no folder",
+        ),
+        ("pretrain cube.zarr --method moco --out points.csv/run", "points.csv is a file, and no folder"),
+        ("weights doctor run --data cube.zarr --out run/checkpoint.pt", "is a file that is read"),
         ("plan --places 1 --sampler plan.parquet --out plan.parquet", "is a file that is read"),
         ("gather points.csv " + GATHER + "x.zarr", "points.csv is no plan .* --sampler makes one"),
         ("gather plan.parquet " + GATHER + "link.zarr", "link.zarr is a link to nowhere, which is not there"),
@@ -71,9 +79,6 @@ GATHER = "--seasons 1 --size-px 16 --bands rgb --out "
 )
 def test_a_sentence_and_nothing_lost(line, words, made, monkeypatch, capsys):
     monkeypatch.chdir(made)
-    if "run" in line.split():
-        (made / "run").mkdir()
-        shutil.copy("encoder.pt", "run/checkpoint.pt")
     before = contents(made)
     args = [{"EMPTY": "", "FOLDER": "a folder é"}.get(word, word) for word in line.split()]
     try:
@@ -90,8 +95,11 @@ def test_nobody_listens_to_the_answer():
     """As in ``seco-lab ... --json | head -0``."""
     reader, writer = os.pipe()
     os.close(reader)
-    args = [sys.executable, "-m", "seco_lab", "weights", "list", "--json"]
-    run = subprocess.run(args, stdout=writer, stderr=subprocess.PIPE, text=True)
+    code = (
+        "import sys, seco_lab.cli as cli; cli._run = lambda args: {'places': 1}\n"
+        "sys.exit(cli.main(['plan', '--places', '1', '--out', 'p.parquet', '--json']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert run.returncode == 0
     assert "Error" not in run.stderr

@@ -494,3 +494,25 @@ def test_a_cube_that_grows_while_it_is_opened_keeps_the_length_seen_first(tmp_pa
     cube = open_cube(path)
     assert cube.sizes["patch"] == 3
     np.testing.assert_array_equal(cube.reflectance.values, small_cube(patches=3).reflectance.values)
+
+
+def test_a_cube_that_was_copied_in_part_is_told(stored_six, tmp_path):
+    """Missing files mean fill values to Zarr: patches without data, without a date, without a name."""
+    for name, files in {"pixels": "reflectance/c/1", "names": "patch/c"}.items():
+        shutil.copytree(stored_six, tmp_path / name)
+        shutil.rmtree(tmp_path / name / files)
+    with pytest.warns(UserWarning, match=r"reflectance/c/1/.* is missing, its patches .* copied whole\?"):
+        pixels = open_cube(tmp_path / "pixels")["reflectance"].values
+    assert pixels[:4].any()
+    assert not pixels[4:].any()
+    with pytest.raises(ValueError, match=r"names/patch is damaged \(patches without a name\)"):
+        open_cube(tmp_path / "names")
+
+
+@pytest.mark.parametrize("name", ["lon", "patch"])
+def test_a_damaged_file_is_named(stored_six, tmp_path, name):
+    shutil.copytree(stored_six, tmp_path / "a.zarr")
+    (chunk,) = (file for file in (tmp_path / "a.zarr" / name / "c").rglob("*") if file.is_file())
+    chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
+    with pytest.raises(ValueError, match=rf"a\.zarr/{name} is damaged .* copied whole"):
+        open_cube(tmp_path / "a.zarr")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 BAD_INPUT = 2
@@ -64,6 +66,24 @@ def amount(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"a number above 0 is wanted, got {text!r}")
     return value
+
+
+def target(text: str) -> str:
+    """A file or folder to make; asked before long work whether it can be."""
+    path = Path(text).absolute()
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be made: {folder} is a file, and no folder")
+    if not path.exists() and not os.access(folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be made: {folder} may only be read")
+    return text
+
+
+def target_file(text: str) -> str:
+    """A file to make."""
+    if text and Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"a file is wanted, {text} is a folder")
+    return target(text)
 
 
 def command(commands: Any, name: str, function: str, summary: str, example: str) -> argparse.ArgumentParser:

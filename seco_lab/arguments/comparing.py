@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import command
+from seco_lab.arguments.base import command, target_file
 
 
 def add_compare(commands: Any) -> None:
@@ -24,5 +24,5 @@ def add_compare(commands: Any) -> None:
     )
     compare.add_argument("--score", metavar="NAME", help="such as knn or linear_f1 (the main one)")
     compare.add_argument("--no-paper", action="store_true", help="leave out the published rows")
-    compare.add_argument("--out", metavar="FILE", help="the table as .md, .csv or .json")
+    compare.add_argument("--out", type=target_file, metavar="FILE", help="the table as .md, .csv or .json")
     compare.add_argument("--figure", metavar="PNG", help="the score of all, with intervals")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import add_label_options, amount, command, count, number
+from seco_lab.arguments.base import add_label_options, amount, command, count, number, target, target_file
 
 
 def add_plan(commands: Any) -> None:
@@ -26,7 +26,7 @@ def add_plan(commands: Any) -> None:
         "--std-km", type=amount, default=50.0, metavar="KM", help="spread around a city in km (50)"
     )
     plan.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
-    plan.add_argument("--out", required=True, metavar="PARQUET")
+    plan.add_argument("--out", type=target_file, required=True, metavar="PARQUET")
 
 
 def add_gather(commands: Any) -> None:
@@ -73,7 +73,7 @@ def add_gather(commands: Any) -> None:
     gather.add_argument(
         "--seed", type=number, default=0, metavar="N", help="of dates and simulated world (0)"
     )
-    gather.add_argument("--out", required=True, metavar="CUBE")
+    gather.add_argument("--out", type=target, required=True, metavar="CUBE")
     _add_folder(gather)
 
 

@@ -14,6 +14,8 @@ from seco_lab.arguments.base import (
     count,
     family,
     number,
+    target,
+    target_file,
 )
 
 
@@ -47,7 +49,9 @@ def task(tasks: Any, name: str, function: str, summary: str, data: str, more: st
     add_encoder(parser, random=True)
     parser.add_argument("--data", required=True, metavar="FOLDER", help="images with labels")
     parser.add_argument("--seed", type=number, default=0, metavar="N", help="of all chance (0)")
-    parser.add_argument("--out", metavar="JSON", help="also write the result and its protocol here")
+    parser.add_argument(
+        "--out", type=target_file, metavar="JSON", help="also write the result and its protocol here"
+    )
     return parser
 
 
@@ -103,7 +107,7 @@ def add_class_options(parser: Parser) -> None:
     group.add_argument(
         "--curve-seeds", type=count, default=3, metavar="N", help="draw each share of the labels N times (3)"
     )
-    group.add_argument("--figures", metavar="FOLDER", help="draw what was measured as PNG files")
+    group.add_argument("--figures", type=target, metavar="FOLDER", help="draw what was measured as PNG files")
 
 
 def add_distance(parser: Parser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import amount, command, count, number
+from seco_lab.arguments.base import amount, command, count, number, target
 
 
 def add_pretrain(commands: Any) -> None:
@@ -19,7 +19,9 @@ def add_pretrain(commands: Any) -> None:
     pretrain.add_argument(
         "cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows"
     )
-    pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of checkpoint and curves")
+    pretrain.add_argument(
+        "--out", type=target, required=True, metavar="RUN", help="folder of checkpoint and curves"
+    )
     pretrain.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
     pretrain.add_argument(
         "--method",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import add_encoder, add_images_at_a_time, command, count, number
+from seco_lab.arguments.base import add_encoder, add_images_at_a_time, command, count, number, target_file
 
 
 def add_embed(commands: Any) -> None:
@@ -19,7 +19,13 @@ def add_embed(commands: Any) -> None:
     embed.add_argument("cube", metavar="CUBE", help="a Zarr cube, or a folder of imagery that a reader knows")
     add_encoder(embed)
     add_images_at_a_time(embed)
-    embed.add_argument("--out", required=True, metavar="PARQUET", help="GeoParquet: a row a patch and season")
+    embed.add_argument(
+        "--out",
+        type=target_file,
+        required=True,
+        metavar="PARQUET",
+        help="GeoParquet: a row a patch and season",
+    )
 
 
 def add_explore(commands: Any) -> None:
@@ -33,7 +39,9 @@ def add_explore(commands: Any) -> None:
     )
     explore.add_argument("embeddings", metavar="PARQUET", help="what embed wrote")
     explore.add_argument("--cube", metavar="CUBE", help="pictures of the places")
-    explore.add_argument("--out", required=True, metavar="HTML", help="one page that holds all")
+    explore.add_argument(
+        "--out", type=target_file, required=True, metavar="HTML", help="one page that holds all"
+    )
 
 
 def add_area(commands: Any) -> None:
@@ -59,5 +67,9 @@ def add_area(commands: Any) -> None:
         "--dtype", choices=["float32", "float16"], default="float32", help="float16 halves the file (float32)"
     )
     add_images_at_a_time(area)
-    area.add_argument("--out", required=True, metavar="TIF", help="a band for each number of a vector")
-    area.add_argument("--rgb", metavar="TIF", help="also write a picture of the vectors (PCA) here")
+    area.add_argument(
+        "--out", type=target_file, required=True, metavar="TIF", help="a band for each number of a vector"
+    )
+    area.add_argument(
+        "--rgb", type=target_file, metavar="TIF", help="also write a picture of the vectors (PCA) here"
+    )

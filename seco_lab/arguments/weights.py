@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seco_lab.arguments.base import add_reading, command, count, family
+from seco_lab.arguments.base import add_reading, command, count, family, target_file
 
 
 def add_weights(commands: Any) -> None:
@@ -36,7 +36,9 @@ def add_weights(commands: Any) -> None:
     get.add_argument(
         "--from", dest="source", metavar="PATH", help="a copy on this machine, without a network"
     )
-    get.add_argument("--out", metavar="FILE", help="by default the published name, in this folder")
+    get.add_argument(
+        "--out", type=target_file, metavar="FILE", help="by default the published name, in this folder"
+    )
     _inspect_and_export(actions, name)
     doctor = command(
         actions,
@@ -50,7 +52,7 @@ def add_weights(commands: Any) -> None:
     doctor.add_argument("--data", metavar="CUBE", help="measure the statistics on this cube")
     doctor.add_argument("--images", type=count, default=2048, help="how many of its images (2048)")
     doctor.add_argument("--device", default="auto")
-    doctor.add_argument("--out", metavar="FILE", help="where the recalibrated encoder goes")
+    doctor.add_argument("--out", type=target_file, metavar="FILE", help="where the recalibrated encoder goes")
 
 
 def _inspect_and_export(actions: Any, name: str) -> None:
@@ -71,9 +73,11 @@ def _inspect_and_export(actions: Any, name: str) -> None:
         "seco-lab weights export runs/seco --format onnx --out seco.onnx",
     )
     export.add_argument("file", metavar="FILE")
-    export.add_argument("out_file", nargs="?", metavar="OUT", help="the same as --out")
+    export.add_argument("out_file", type=target_file, nargs="?", metavar="OUT", help="the same as --out")
     export.add_argument(
         "--format", help="torchvision, safetensors, onnx or seco_lab; by default from the ending"
     )
-    export.add_argument("--out", metavar="FILE", help="ending in .pth, .safetensors, .onnx or .pt")
+    export.add_argument(
+        "--out", type=target_file, metavar="FILE", help="ending in .pth, .safetensors, .onnx or .pt"
+    )
     add_reading(export)

@@ -127,12 +127,14 @@ def export(args: argparse.Namespace) -> dict[str, Any]:
 
 def doctor(args: argparse.Namespace) -> dict[str, Any]:
     """Examine the BatchNorm statistics, and measure them anew on a cube where one is given."""
-    from seco_lab.checkpoints import batchnorm_report
+    from seco_lab.checkpoints import CHECKPOINT_NAME, batchnorm_report
 
     if (args.data is None) != (args.out is None):
         raise ValueError(
             "weights doctor --data CUBE needs --out FILE for the recalibrated encoder, and --out --data"
         )
+    if args.out is not None:
+        refuse_own_input(args.out, args.file, Path(args.file) / CHECKPOINT_NAME)
     report = batchnorm_report(args.file, side=args.side)
     _tell(report)
     result = report.to_dict()
@@ -154,7 +156,6 @@ def _recalibrate(args: argparse.Namespace) -> str:
     from seco_lab.sources import read_cube
 
     weights = _read(args, args.file)
-    refuse_own_input(args.out, args.file)
     cube = read_cube(args.data)
     encoder = recalibrated(
         weights.encoder, cube, weights.spec, images=args.images, device=args.device, progress=True

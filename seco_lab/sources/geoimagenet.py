@@ -43,7 +43,8 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
         ValueError: The table lacks a column, or there is no such split.
     """
     places = _places(path / TABLE)
-    pictures, refused = [], []
+    pictures: dict[str, Picture] = {}
+    refused: list[Refused] = []
     for part, folder in _class_folders(path):
         for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS):
             name = "/".join([*([part] if part else []), folder.name, file.stem])
@@ -52,12 +53,15 @@ def find_geoimagenet(path: Path, *, split: str | None = None, size_px: int | Non
                     Refused(name, f"is not in {TABLE}, whose ids are like {next(iter(places), 'none')}")
                 )
                 continue
+            if name in pictures:
+                refused.append(Refused(name + file.suffix, f"is there as {pictures[name].file.name} as well"))
+                continue
             lon, lat = places[file.stem]
-            pictures.append(Picture(file, name, folder.name, part, lon, lat))
-    pictures = of_split(pictures, split, path)
+            pictures[name] = Picture(file, name, folder.name, part, lon, lat)
+    wanted = of_split(list(pictures.values()), split, path)
     fit = exactly(SIZE_PX, "GeoImageNet") if size_px is None else scaled(size_px)
     classes = sorted({folder.name for _, folder in _class_folders(path)})
-    return picture_reading(path, pictures, classes=classes, fit=fit, attrs=_ATTRS, refused=refused)
+    return picture_reading(path, wanted, classes=classes, fit=fit, attrs=_ATTRS, refused=refused)
 
 
 def _class_folders(path: Path) -> list[tuple[str | None, Path]]:

@@ -52,7 +52,8 @@ def bands_of(descriptions: Sequence[str | None], file_bands: Sequence[str] | Non
     if count in _BY_COUNT:
         return _BY_COUNT[count].band_names
     raise ValueError(
-        f"the files have {count} bands without names; say what they are, in order, with file_bands=[...]"
+        f"the files have {count} bands without names; say what they are, in order, with file_bands=[...] "
+        "(area: --file-bands B04,B03,B02)"
     )
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from seco_lab.cube import Grid, utm_epsg
+from seco_lab.cube import utm_epsg
 from seco_lab.places import Place
-from seco_lab.sensors import NAIP
 from seco_lab.sources.base import SPLITS
 from seco_lab.sources.geoimagenet import COLUMNS, TABLE
 from seco_lab.sources.geoimagenet import SIZE_PX as PICTURE_PX
 from seco_lab.sources.simulated import SimulatedSource
-from seco_lab.store.cog import write_cog
 from seco_lab.store.files import put_in_place
 from seco_lab.whole import hidden, remove_leftovers
 
@@ -28,8 +27,7 @@ _BANDS = ("B04", "B03", "B02", "B08")  # what the simulated world shows for R, G
 # Counts (reflectance x 10000) that are written as 255: bright roofs in a picture, fresh leaves in infrared.
 _WHITE, _WHITE_AERIAL = 3000, 5000
 _DAY = np.datetime64("2022-06-15", "D")
-_BLOCK_PX = 256
-_CLASSES_BLOCK_PX = 512  # few of them, as most lie between the scenes and hold nothing
+_BLOCK_PX = 512  # few of them, as most lie between the scenes and hold nothing
 
 
 def write_practice_naip(
@@ -74,8 +72,8 @@ def write_practice_naip(
         for row in tqdm(range(len(places)), desc="writing scenes", disable=not progress, delay=2):
             path = partial / names[row] / f"m_{row:05d}_{stamp}.tif"
             path.parent.mkdir(exist_ok=True)
-            grid = _grid(cube, float(cube["x0"][row]), float(cube["y0"][row]))
-            write_cog(path, pixels[row], grid, names=NAIP.band_names, block_px=_BLOCK_PX)
+            where = _at(cube, cube["x0"][row], cube["y0"][row]) | {"width": scene_px, "height": scene_px}
+            _write_tif(path, [(0, 0, pixels[row])], count=len(_BANDS), **where)
         _write_classes(partial / "labels.tif", cube)
     return Path(folder)
 
@@ -140,30 +138,40 @@ def _flat(lists: Mapping[str, Sequence[Place]]) -> tuple[list[str], list[Place]]
     return names, [place for places in lists.values() for place in places]
 
 
-def _grid(cube: xr.Dataset, x0: float, y0: float) -> Grid:
-    return Grid.of(f"EPSG:{int(cube['epsg'][0])}", (PIXEL_M, 0.0, x0, 0.0, -PIXEL_M, y0))
-
-
 def _write_classes(path: Path, cube: xr.Dataset) -> None:
     """Land cover below all scenes on one grid; the blocks between them take no room."""
-    import rasterio
-    from rasterio.windows import Window
-
     side, (x0, y0) = cube.sizes["x"], (cube[name].values for name in ("x0", "y0"))
     left, top = np.rint((x0 - x0.min()) / PIXEL_M).astype(int), np.rint((y0.max() - y0) / PIXEL_M).astype(int)
-    grid = _grid(cube, x0.min(), y0.max())
-    form = {"driver": "GTiff", "count": 1, "dtype": "uint8", "nodata": 0, "compress": "deflate"}
-    form |= {"width": int(left.max()) + side, "height": int(top.max()) + side}
-    form |= {
-        "tiled": True,
-        "blockxsize": _CLASSES_BLOCK_PX,
-        "blockysize": _CLASSES_BLOCK_PX,
-        "sparse_ok": True,
+    where = _at(cube, x0.min(), y0.max()) | {
+        "count": 1,
+        "width": int(left.max()) + side,
+        "height": int(top.max()) + side,
     }
-    transform = rasterio.Affine(*grid.transform)
-    with rasterio.open(path, "w", crs=grid.crs, transform=transform, bigtiff="IF_SAFER", **form) as target:
-        for row, classes in enumerate(cube["mask"].values + np.uint8(1)):
-            target.write(classes, 1, window=Window(left[row], top[row], side, side))
+    how = {"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "sparse_ok": True, "nodata": 0}
+    classes = cube["mask"].values[:, None] + np.uint8(1)
+    _write_tif(path, zip(left.tolist(), top.tolist(), classes, strict=True), **where, **how)
+
+
+def _at(cube: xr.Dataset, x0: float, y0: float) -> dict[str, Any]:
+    """Where a raster of the world lies, as rasterio wants it."""
+    import rasterio
+
+    return {
+        "crs": f"EPSG:{int(cube['epsg'][0])}",
+        "transform": rasterio.Affine(PIXEL_M, 0, float(x0), 0, -PIXEL_M, float(y0)),
+    }
+
+
+def _write_tif(path: Path, parts: Iterable[tuple[int, int, NDArray[np.uint8]]], **form: Any) -> None:
+    """A GeoTIFF of parts (left, top, pixels); made in memory, as GDAL passes over a disk that is full."""
+    from rasterio.io import MemoryFile
+    from rasterio.windows import Window
+
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", dtype="uint8", compress="deflate", **form) as target:
+            for left, top, pixels in parts:
+                target.write(pixels, window=Window(left, top, pixels.shape[2], pixels.shape[1]))
+        path.write_bytes(memory.read())
 
 
 @contextmanager

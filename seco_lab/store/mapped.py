@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ class MappedCube:
         """
         # Shards are opened when they are wanted, wherever the working folder is by then.
         self.path = Path(path).absolute()
-        meta = array_metadata(self.path, root_metadata(self.path))
+        root = root_metadata(self.path)
+        meta = array_metadata(self.path, root)
         layout = mapped_layout(meta)
         if layout is None:
             raise ValueError(
@@ -68,6 +70,8 @@ class MappedCube:
         self._files: dict[int, mmap.mmap] = {}
         self._touched_bytes = 0
         self._lock = threading.Lock()
+        # A store such as ``save_cube`` writes, which has all its shards.
+        self._whole = self._location == "start" and bool(root.get("consolidated_metadata"))
         self._buffer = np.empty(0, self.dtype)
 
     def __len__(self) -> int:
@@ -104,6 +108,7 @@ class MappedCube:
                 raise FileNotFoundError(
                     f"no cube at {self.path} any more: it was moved, removed or unmounted"
                 )
+            self._tell_missing(file)
             return [self._empty()] * count  # other writers leave out shards of nothing but the fill value
         offsets = read_index(file, layout, self._location)[:count]
         with file.open("rb") as stream:
@@ -116,6 +121,16 @@ class MappedCube:
             shape = (count, *layout.patch_shape)
             return np.ndarray(shape, layout.dtype, buffer=raw, offset=int(offsets[0]))
         return [self._slot(raw, int(offset)) for offset in offsets]
+
+    def _tell_missing(self, file: Path) -> None:
+        """Say once that a shard is missing: ``save_cube`` leaves out none, so it may not have been copied."""
+        if self._whole:
+            self._whole = False
+            warnings.warn(
+                f"{file} is missing, its patches count as without data, and so may others; was the cube "
+                "copied whole?",
+                stacklevel=2,
+            )
 
     def _slot(self, raw: NDArray, offset: int) -> NDArray:
         if offset < 0:

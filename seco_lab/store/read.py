@@ -36,10 +36,12 @@ def open_cube(path: str | Path) -> xr.Dataset:
         cube = xr.open_zarr(path, chunks=None, consolidated=_is_consolidated(path))
     except KeyError as error:
         raise ValueError(f"{path} is a Zarr store, but no cube: {error.args[0]}") from error
+    except RuntimeError as error:  # names are read at once
+        raise _damaged(path, "patch", error) from error
     if PIXELS in cube and _is_mapped(path):
         pixels = indexing.LazilyIndexedArray(_MappedPixels(path, cube.sizes["patch"]))
         cube[PIXELS] = xr.Variable(CUBE_DIMS, pixels, cube[PIXELS].attrs)
-    cube = _described(cube)
+    cube = _described(cube, path)
     check_cube(cube)
     return cube
 
@@ -58,16 +60,25 @@ def _is_mapped(path: Path) -> bool:
     return mapped_layout(array_metadata(path, root_metadata(path))) is not None
 
 
-def _described(cube: xr.Dataset) -> xr.Dataset:
+def _damaged(path: Path, name: str, error: object) -> ValueError:
+    return ValueError(f"{path / name} is damaged ({error}); was the cube copied whole?")
+
+
+def _described(cube: xr.Dataset, path: Path) -> xr.Dataset:
     """The cube with its coordinates in memory, text as Python strings.
 
     Zarr versions differ in which of numpy's three string types they give.
     """
     for name in cube.coords:
-        variable = cube.variables[name].load()
+        try:
+            variable = cube.variables[name].load()
+        except RuntimeError as error:  # whatever decompresses
+            raise _damaged(path, str(name), error) from error
         values = variable.values
         if values.dtype.kind in "UT":
             cube = cube.assign_coords({name: (variable.dims, values.astype(object), variable.attrs)})
+    if "patch" in cube.coords and (cube["patch"].values == "").any():
+        raise _damaged(path, "patch", "patches without a name")
     return cube
 
 

@@ -14,7 +14,6 @@ from seco_lab.downstream.eurosat import evaluate_eurosat
 from seco_lab.downstream.features import FeatureOptions
 from seco_lab.downstream.floors import untrained_like
 from seco_lab.downstream.fmow import evaluate_fmow, evaluate_fmow_temporal
-from seco_lab.downstream.geoimagenet import evaluate_geoimagenet
 from seco_lab.sources import SimulatedSource
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "tiny_encoder.pt"
@@ -51,7 +50,6 @@ def settings(tmp_path_factory):
     [
         (evaluate_eurosat, ("linear", "knn")),
         (evaluate_fmow, ("linear", "linear_f1")),
-        (evaluate_geoimagenet, ("linear", "linear_top5")),
         (evaluate_fmow_temporal, ("mean_features", "vote", "mean_scores_f1")),
     ],
 )

@@ -170,6 +170,8 @@ def test_a_table_of_places_as_spreadsheets_write_it(tmp_path):
     cube = read(tmp_path, size_px=8)
     assert cube["lat"].values.tolist() == [40.25, 41.25, 42.25] * 2
     assert cube.attrs["class_names"] == ["n00", "n01", "n02"]
+    save(picture("airport", (8, 8)), tmp_path / "train" / "n00" / "t0000.png")
+    assert "n00/t0000.png is there as t0000.jpg as well" in reasons(read(tmp_path, size_px=8))
     (tmp_path / "metadata.csv").write_text("\n".join(rows).replace("t0000,", "t0000.jpg,"))
     assert "n00/t0000 is not in metadata.csv, whose ids are like t0000.jpg" in reasons(
         read(tmp_path, size_px=8)

@@ -94,29 +94,30 @@ def test_trained_beats_untrained_from_files_to_comparison(task, request):
         for encoder in (weights.encoder, untrained_like(weights.encoder))
     )
     assert compare(good, bad).difference > 0.05
+    assert compare(good, bad, {"naip": "linear_f1", "geoimagenet": "linear_top5"}[task]).difference > 0.05
     assert "is the test list" in good.protocol.split
 
 
-def test_the_command_line_judges_both(naip, geoimagenet, capsys):
-    for folder, more in ((naip, ["--tile-px", str(TILE_PX)]), (geoimagenet, [])):
-        given = [
-            "--weights",
-            str(WEIGHTS),
-            "--data",
-            str(folder),
-            "--measure-input",
-            "--size-px",
-            "24",
-            *more,
-        ]
-        assert main(["probe", folder.name, *given, "--no-baselines", "--device", "cpu", "--json"]) == 0
-        out, said = capsys.readouterr()
-        told = json.loads(out.splitlines()[-1])
-        sizes = told["protocol"]["sizes"]
-        assert f"{sizes['train']} to train on, {sizes['test']} to be judged on: split '" in said
-        assert set(told["protocol"]["notes"]) <= set(said.splitlines())
-        assert told["protocol"]["input_spec"]["bands"] == ["R", "G", "B"]
-        assert ("linear_top5" in told["score_names"]) == (folder is geoimagenet)
+def test_the_command_line_tells_lists_and_bands(naip, capsys):
+    given = ["--weights", str(WEIGHTS), "--data", str(naip), "--measure-input", "--size-px", "24"]
+    short = [
+        "--tile-px",
+        str(TILE_PX),
+        "--limit",
+        "60",
+        "--no-baselines",
+        "--no-cache",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    assert main(["probe", "naip", *given, *short]) == 0
+    out, said = capsys.readouterr()
+    told = json.loads(out.splitlines()[-1])["protocol"]
+    assert told["input_spec"]["bands"] == ["R", "G", "B"]
+    lists = f"{told['sizes']['train']} to train on, {told['sizes']['test']} to be judged on: split 'test' is"
+    assert lists in said
+    assert set(told["notes"]) <= set(said.splitlines())
 
 
 def test_a_folder_is_written_whole_or_not_at_all(naip, tmp_path, monkeypatch):
