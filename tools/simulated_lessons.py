@@ -16,7 +16,7 @@ from torch import nn
 from seco_lab.checkpoints import load_encoder
 from seco_lab.data import CubeBatches, input_spec_for
 from seco_lab.input_spec import InputSpec
-from seco_lab.methods import Method, MoCo, SimCLR
+from seco_lab.methods import Method, SimCLR
 from seco_lab.nn.encoders import ResNet, encoder_named
 from seco_lab.places import AroundCities, plan_places
 from seco_lab.seasons import quarters
@@ -81,7 +81,7 @@ def places_near_cities(std_km: float, sensor: Sensor, dates: NDArray) -> xr.Data
 LESSONS = {
     "towns": Lesson(
         "towns", lambda: places_near_cities(5, SENTINEL2_L2A, quarters(1, years=(2022,))[0, :3]),
-        CROPS, partial(MoCo, dim=64, queue_size=1024, momentum=0.97, temperature=0.1, steady=True), 3e-3,
+        CROPS, partial(SimCLR, dim=64, temperature=0.2), 2e-3,
     ),
     "years": Lesson(
         "years", lambda: places_near_cities(50, SENTINEL2_L1C, YEARS),

@@ -40,7 +40,8 @@ class UNetProtocol:
 
     Attributes:
         epochs: Passes over the training patches; 100 in the paper.
-        batch_size: Patches in a step.
+        batch_size: Patches in a step; few patches want small batches, because a decoder of 120 steps had
+            not yet learned to use what an encoder knows (docs/decisions/0175-a-decoder-wants-steps.md).
         lr: Learning rate of Adam; it is multiplied by 0.95 after each epoch.
         weight_decay: Of Adam.
         positive_weight: Weight of a changed pixel in the loss; None measures unchanged over changed pixels of
