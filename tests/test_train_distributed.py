@@ -222,7 +222,7 @@ def test_command_line_under_torchrun(two, capsys):
     assert (folder / "told").read_text().count("2 steps done") == 1
     assert read_metrics(folder / "cli")["step"] == [1, 2]
     assert main([*command_line(folder), "--resume"]) == 0
-    assert "going on at step 2 of 2" in capsys.readouterr().err
+    assert "all 2 steps of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
